@@ -1,0 +1,130 @@
+# Everything a person runs here is a target; `make help` lists them.
+
+VENVS := .venv/3008/.stamp .venv/3006/.stamp
+PYTEST3008 := .venv/3008/bin/python -m pytest -q
+PYTEST3006 := .venv/3006/bin/python -m pytest -q
+LAB := .venv/3008/bin/python tests/lab
+PREFIX := /usr/share/salt-formulas
+FORMULA := octavia _modules _states
+DEB_TOOLS := debhelper dpkg-dev lintian
+
+.PHONY: help
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# --- the two commands
+
+.PHONY: demo
+demo: .venv/3008/.stamp ## deploy Octavia in a throw-away lab and make a load balancer
+	$(LAB) demo
+
+.PHONY: test
+test: venvs ## lint, unit, render (both Salt versions), integration
+	@echo "== Salt 3006: unit, render"
+	@$(PYTEST3006) -m "not lint and not slow" tests/unit tests/render
+	@echo "== Salt 3008: lint, unit, render, integration"
+	@$(PYTEST3008) -m "not slow" tests/unit tests/render tests/integration
+
+# --- more and less than `test`
+
+.PHONY: test-all
+test-all: venvs ## test, and what is too slow for every day
+	@echo "== Salt 3006: unit, render"
+	@$(PYTEST3006) -m "not lint" tests/unit tests/render
+	@echo "== Salt 3008: everything"
+	@$(PYTEST3008) tests/unit tests/render tests/integration
+
+.PHONY: fast
+fast: lint unit render ## what needs no lab
+
+.PHONY: lint
+lint: .venv/3008/.stamp ## ruff, yamllint, salt-lint, documents
+	$(PYTEST3008) -m lint tests/unit
+
+.PHONY: unit
+unit: $(VENVS) ## the Python, on both Salt versions
+	$(PYTEST3006) -m "not lint and not slow" tests/unit
+	$(PYTEST3008) -m "not lint and not slow" tests/unit
+
+.PHONY: render
+render: $(VENVS) ## every SLS for every test pillar, on both Salt versions
+	$(PYTEST3006) -m "not slow" tests/render
+	$(PYTEST3008) -m "not slow" tests/render
+
+.PHONY: integration
+integration: .venv/3008/.stamp ## the formula on real machines, in the lab
+	$(PYTEST3008) -m "not slow" tests/integration
+
+.PHONY: bench
+bench: .venv/3008/.stamp ## what a converged run costs
+	.venv/3008/bin/python tests/bench
+
+# --- the lab
+
+.PHONY: lab
+lab: .venv/3008/.stamp ## prepare the lab's machines
+	$(LAB) prepare
+
+.PHONY: lab-shell
+lab-shell: .venv/3008/.stamp ## a shell in the lab
+	$(LAB) shell
+
+.PHONY: lab-clean
+lab-clean: ## remove every machine, mount and interface of the lab
+	python3 tests/lab clean
+
+.PHONY: kitchen
+kitchen: ## all suites with test-kitchen and kitchen-salt (Ruby, not installed here)
+	kitchen test
+
+# --- packaging
+
+.PHONY: install
+install: $(FORMULA) ## copy the formula to DESTDIR
+	find $(FORMULA) -type f -not -name '*.pyc' -print0 | \
+		xargs -0 -I{} install -D -m 644 {} $(DESTDIR)$(PREFIX)/env/{}
+ifneq ($(wildcard metadata/service),)
+	cd metadata/service && find . -type f -print0 | \
+		xargs -0 -I{} install -D -m 644 {} $(DESTDIR)$(PREFIX)/reclass/service/octavia/{}
+endif
+
+.PHONY: deb
+deb: ## build the Debian package into build/
+	@dpkg-query -W $(DEB_TOOLS) >/dev/null 2>&1 || \
+		{ apt-get update -q && apt-get install -y -q --no-install-recommends $(DEB_TOOLS); }
+	rm -rf build/deb && mkdir -p build/deb/src
+	tar -c $(FORMULA) $(wildcard metadata) debian Makefile LICENSE README.rst pillar.example | \
+		tar -x -C build/deb/src
+	cd build/deb/src && dpkg-buildpackage -us -uc -b
+	lintian --fail-on error,warning build/deb/*.changes
+	mv build/deb/salt-formula-octavia_* build/
+	rm -rf build/deb
+
+# --- housekeeping
+
+# Both at once, also when nobody said -j.
+.PHONY: venvs
+venvs:
+	@$(MAKE) --no-print-directory -s -j2 $(VENVS)
+
+# One virtualenv per Salt version, rebuilt when its requirements change.
+.venv/%/.stamp: tests/requirements.txt tests/requirements-salt%.txt | .venv/tools
+	@echo "== virtualenv with Salt $*"
+	rm -rf .venv/$*
+	python3 -m venv .venv/$*
+	.venv/$*/bin/pip install -q --disable-pip-version-check $(addprefix -r ,$(filter %.txt,$^))
+	touch $@
+
+# What `python3 -m venv` and the compiled wheels need; apt only where it is missing.
+.venv/tools:
+	@mkdir -p .venv
+	@python3 -c 'import ensurepip, os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")' \
+		2>/dev/null && command -v gcc >/dev/null || \
+		{ apt-get update -q && apt-get install -y -q --no-install-recommends \
+			python3-venv python3-dev gcc; }
+	@touch $@
+
+.PHONY: clean
+clean: ## remove what was built here, virtualenvs included
+	rm -rf .venv build .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +

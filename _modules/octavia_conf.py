@@ -1,0 +1,720 @@
+"""
+What the pillar wants of Octavia, and octavia.conf made from it.
+
+The pillar below ``octavia`` is read key by key with the help of ``octavia/conf.yaml``, which says for each key what its
+value may be, which option of octavia.conf it feeds and which services read that option. Defaults and names of the
+distribution come from the files beside it. Nothing here starts a process or opens a connection.
+"""
+
+import fnmatch
+import hashlib
+import importlib.metadata
+import ipaddress
+import os
+import re
+from urllib.parse import quote
+
+import yaml
+from salt.exceptions import CommandExecutionError
+
+ROLES = ("api", "manager", "driver_agent")
+COMPONENTS = ("worker", "health_manager", "housekeeping")
+HIDDEN = "(hidden)"
+
+# Sections of the pillar that stand on their own. Any other key is shared by the roles.
+_OWN = (*ROLES, "client", "db", "monitoring")
+
+# Secret options that no pillar key of ours feeds, so that octavia:config can set them and they stay hidden.
+_SECRET_OPTIONS = (
+    "*/*password*",
+    "*/*passphrase*",
+    "*/*secret*",
+    "*/transport_url",
+    "*/*connection",
+    "*/*token",
+    "*/heartbeat_key",
+    "*/sasl_*",
+)
+
+
+def data(saltenv=None):
+    """
+    Return the formula's data files: ``conf``, ``defaults``, ``osfamilymap`` and ``releasemap``.
+
+    saltenv
+        Environment of the file server; that of the minion by default.
+
+    Raises CommandExecutionError when a file is missing.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_conf.data
+    """
+    saltenv = saltenv or __opts__.get("saltenv") or "base"
+    cached = __context__.setdefault("octavia_conf.data", {})
+    if saltenv not in cached:
+        cached[saltenv] = {
+            name: _load(f"salt://octavia/{name}.yaml", saltenv)
+            for name in ("conf", "defaults", "osfamilymap", "releasemap")
+        }
+    return cached[saltenv]
+
+
+def _load(url, saltenv):
+    path = __salt__["cp.cache_file"](url, saltenv)
+    if not path:
+        raise CommandExecutionError(f"{url} is not on the file server (saltenv {saltenv})")
+    with open(path, encoding="utf-8") as stream:
+        return yaml.load(stream, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
+def _pillar():
+    pillar = __pillar__.get("octavia")
+    return pillar if isinstance(pillar, dict) else {}
+
+
+def _get(tree, key):
+    """The value at ``a:b:c`` in nested dicts, None where there is none."""
+    for part in key.split(":"):
+        if not isinstance(tree, dict) or part not in tree:
+            return None
+        tree = tree[part]
+    return tree
+
+
+def is_shared(key, spec):
+    """
+    Tell whether a key of conf.yaml may be said for all roles at once.
+
+    key, spec
+        An entry of ``keys`` in ``octavia/conf.yaml``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_conf.is_shared database:host '{type: host}'
+    """
+    return spec.get("scope") != "host" and key.split(":")[0] not in _OWN
+
+
+def roles(saltenv=None):
+    """
+    Return the enabled roles of this host, in the order in which they are set up.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_conf.roles
+    """
+    facts, pillar = data(saltenv), _pillar()
+    found = ["api"] if _get(pillar, "api:enabled") is True else []
+    if _get(pillar, "manager:enabled") is True:
+        units = _units(facts)
+        named = _get(pillar, "manager:services")
+        wanted = _get(pillar, "manager:components")
+        wanted = wanted if isinstance(wanted, list) else facts["defaults"]["manager"]["components"]
+        found += [c for c in COMPONENTS if c in wanted and (not isinstance(named, list) or units[c] in named)]
+    if _get(pillar, "driver_agent:enabled") is True:
+        found.append("driver_agent")
+    return found
+
+
+def _units(facts):
+    """systemd units by role; octavia:api:services names that of the API."""
+    units = _family(facts)["units"]
+    named = _get(_pillar(), "api:services")
+    return {**units, "api": named[0]} if isinstance(named, list) and len(named) == 1 else units
+
+
+def packages(wanted, saltenv=None):
+    """
+    Return the packages of some roles: those that the pillar names for a role (``pkgs``), else the distribution's.
+
+    wanted
+        List of roles: api, worker, health_manager, housekeeping, driver_agent, client, db.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_conf.packages '[api, worker]'
+    """
+    known, found = _family(data(saltenv))["packages"], []
+    for role in wanted:
+        named = _get(_pillar(), f"{'manager' if role in COMPONENTS else role}:pkgs")
+        found += [name for name in (named if isinstance(named, list) else known[role]) if name not in found]
+    return found
+
+
+def _family(facts):
+    """Names and paths of the distribution, under what the pillar says of them."""
+    families, pillar = facts["osfamilymap"], _pillar()
+    family = dict(families.get(__grains__.get("os_family"), families["Debian"]))
+    for name in ("host", "units", "packages"):
+        family[name] = {**family[name], **(pillar[name] if isinstance(pillar.get(name), dict) else {})}
+    family["offered_by"] = pillar.get("offered_by") or family["offered_by"]
+    return family
+
+
+def said(saltenv=None):
+    """
+    Return every named key that the pillar answers, as ``{key: [[full pillar key, value], ...]}``.
+
+    A shared key has one entry for each place that says it and concerns an enabled role: the role's own section
+    first, then ``octavia:``. Values are shown as they are, secrets too: meant for other modules.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call --out=quiet octavia_conf.said
+    """
+    facts, pillar = data(saltenv), _pillar()
+    enabled = [role for role in ROLES if _get(pillar, f"{role}:enabled") is True]
+    answers = {}
+    for key, spec in facts["conf"]["keys"].items():
+        places = [f"{role}:{key}" for role in enabled] if is_shared(key, spec) else []
+        found = [(f"octavia:{place}", _get(pillar, place)) for place in (*places, key)]
+        found = [(place, value) for place, value in found if value is not None]
+        if found:
+            answers[key] = found
+    return answers
+
+
+def values(saltenv=None):
+    """
+    Return the value of every named key on this host, defaults included, as ``{key: value}``; secrets as they are.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call --out=quiet octavia_conf.values
+    """
+    facts = data(saltenv)
+    defaults, answers = facts["defaults"], said(saltenv)
+    result = {}
+    for key in facts["conf"]["keys"]:
+        value = answers[key][0][1] if key in answers else _get(defaults, key)
+        if value is not None:
+            result[key] = value
+    return result
+
+
+def settings(saltenv=None, mask=True):
+    """
+    Return what this host is to be, as one nested dict: paths, enabled roles, installed release, values of all keys.
+
+    mask
+        Hide secrets. Other modules say False.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_conf.settings
+    """
+    facts = data(saltenv)
+    host = _family(facts)["host"]
+    result = {}
+    keys = facts["conf"]["keys"]
+    for key, value in values(saltenv).items():
+        *parents, last = key.split(":")
+        node = result
+        for part in parents:
+            node = node.setdefault(part, {}) if isinstance(node, dict) else {}
+        if isinstance(node, dict) and not isinstance(value, dict):
+            node[last] = HIDDEN if mask and keys[key].get("secret") else value
+    result.update(
+        host,
+        units=_units(facts),
+        conf_file=f"{host['conf_dir']}/octavia.conf",
+        db_manage=f"{host['bin_dir']}/octavia-db-manage",
+        roles=roles(saltenv),
+        release=installed(saltenv),
+    )
+    return result
+
+
+def installed(saltenv=None):
+    """
+    Return the version of the Octavia that the host's Python has (``11.0.0``), or None.
+
+    Read from the metadata of the Python package, without starting anything.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_conf.installed
+    """
+    path = _family(data(saltenv))["host"]["metadata_path"]
+    for found in importlib.metadata.distributions(name="octavia", path=path):
+        return found.version
+    return None
+
+
+def offered(saltenv=None):
+    """
+    Return the version of Octavia that the package source offers (``11.0.0``), or None.
+
+    Asks the package manager, and refreshes its lists once where they know nothing of Octavia.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_conf.offered
+    """
+    if "octavia_conf.offered" not in __context__:
+        package = _family(data(saltenv))["offered_by"]
+        version = __salt__["pkg.latest_version"](package, refresh=False)
+        if not version:
+            __salt__["pkg.refresh_db"]()
+            version = __salt__["pkg.latest_version"](package, refresh=False)
+        # 1:11.0.0-2+deb12u1 -> 11.0.0
+        __context__["octavia_conf.offered"] = (version or "").split(":")[-1].split("-")[0] or None
+    return __context__["octavia_conf.offered"]
+
+
+def release(saltenv=None):
+    """
+    Return the facts of the release that this host runs or will run: ``version``, ``octavia`` (its first number),
+    ``name``, ``number``, ``wsgi``. An Octavia that is newer than all known ones gets the facts of the newest.
+
+    Raises CommandExecutionError when Octavia is neither installed nor offered.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_conf.release
+    """
+    version = installed(saltenv) or offered(saltenv)
+    if not version:
+        raise CommandExecutionError(
+            "Octavia is not installed, and no package source of this host offers "
+            f"{_family(data(saltenv))['offered_by']}"
+        )
+    major = int(version.split(".")[0])
+    table = data(saltenv)["releasemap"]
+    known = [entry for entry in table["releases"] if entry["octavia"] <= major]
+    return {**table["defaults"], **known[-1], "octavia": major, "version": version}
+
+
+# --- octavia.conf ---------------------------------------------------------------------------------------------------
+
+
+def options(saltenv=None, mask=True):
+    """
+    Return octavia.conf for the release of this host as ``{section: {option: value}}``.
+
+    mask
+        Hide secrets.
+
+    Raises CommandExecutionError as ``release`` does.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_conf.options
+    """
+    facts = data(saltenv)
+    major = release(saltenv)["octavia"]
+    value = values(saltenv)
+    enabled = {"api"} if "api" in roles(saltenv) else set()
+    enabled |= {"manager"} if set(roles(saltenv)) & set(COMPONENTS) else set()
+    sections = {}
+
+    def put(option, val):
+        section, name = option.split("/")
+        if val is not None and val != []:
+            sections.setdefault(section, {})[name] = val
+
+    for key, spec in facts["conf"]["keys"].items():
+        role = key.split(":")[0]
+        if key not in value or (role in ROLES and role not in enabled) or is_off(key, value):
+            continue
+        if spec.get("since", 0) <= major <= spec.get("until", major):
+            names = spec.get("option", [])
+            for option in [names] if isinstance(names, str) else names:
+                put(option, value[key])
+    for option, val in _made(value, major).items():
+        put(option, val)
+    if "manager" in enabled:
+        put("health_manager/controller_ip_port_list", _heartbeat_targets(value))
+    for section, names in (_get(_pillar(), "config") or {}).items():
+        for name, val in (names or {}).items():
+            # an empty list is an answer here: it takes away what stands above
+            put(f"{section}/{name}", "" if val == [] else val)
+    if mask:
+        return {
+            section: {name: HIDDEN if is_secret(f"{section}/{name}", saltenv) else val for name, val in names.items()}
+            for section, names in sections.items()
+        }
+    return sections
+
+
+def is_off(key, value):
+    """
+    Tell whether a key belongs to something that is switched off by an ``enabled`` beside it (TLS, cache encryption).
+
+    key, value
+        A key of conf.yaml, and the values of all keys.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_conf.is_off database:ssl:ca '{"database:ssl:enabled": false}'
+    """
+    section, _, name = key.rpartition(":")
+    return name != "enabled" and section not in ROLES and value.get(f"{section}:enabled") is False
+
+
+def _made(value, major):
+    """The options that are made from several keys, as ``{section/option: value}``."""
+    get = value.get
+    scheme, where = get("identity:protocol"), _bracket(get("identity:host"))
+    port = get("identity:port")
+    url = f"{scheme}://{where}:{port}/v3"
+    # 35357 was the port of administrators; clients that are told to log in go to the public one
+    public = f"{scheme}://{where}:{5000 if port == 35357 else port}/v3"
+    # `default` is the id of the domain that is called Default; other ids are UUIDs without dashes
+    kind = "id" if re.fullmatch("default|[0-9a-f]{32}", get("identity:domain")) else "name"
+    login = {
+        "auth_type": "password",
+        "auth_url": url,
+        "username": get("identity:user"),
+        "password": get("identity:password"),
+        "project_name": get("identity:tenant"),
+        f"project_domain_{kind}": get("identity:domain"),
+        f"user_domain_{kind}": get("identity:domain"),
+    }
+    interface = get("identity:endpoint_type").removesuffix("URL")
+    made = {
+        "database/connection": _database_url(value),
+        "DEFAULT/transport_url": _transport_url(value),
+        "keystone_authtoken/www_authenticate_uri": public,
+        "keystone_authtoken/interface": interface,
+        "keystone_authtoken/service_token_roles_required": True,
+        **_cache(value),
+        **_notifications(value),
+    }
+    for section in ("keystone_authtoken", "service_auth"):
+        made.update({f"{section}/{name}": val for name, val in login.items()})
+    for section in ("nova", "glance", "cinder", "certificates"):
+        made[f"{section}/endpoint_type"] = f"{interface}URL"
+    if major < 13:
+        made["neutron/endpoint_type"] = f"{interface}URL"
+        made["neutron/ca_certificates_file"] = get("identity:ca")
+    else:
+        made.update({f"neutron/{name}": val for name, val in login.items()})
+        made["neutron/valid_interfaces"] = [interface]
+        made["neutron/cafile"] = get("identity:ca")
+    return made
+
+
+def has_amphorae(saltenv=None):
+    """
+    Tell whether this host manages real amphorae: a role of octavia:manager is enabled, with no noop driver.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_conf.has_amphorae
+    """
+    driver = _get(_pillar(), "config:controller_worker:amphora_driver")
+    driver = driver or values(saltenv)["controller_worker:amphora_driver"]
+    return bool(set(roles(saltenv)) & set(COMPONENTS)) and "noop" not in str(driver)
+
+
+def _database_url(value):
+    get = value.get
+    url = (
+        f"mysql+pymysql://{_quoted(get('database:user'))}:{_quoted(get('database:password'))}"
+        f"@{_bracket(get('database:host'))}:{get('database:port')}/{_quoted(get('database:name'))}"
+    )
+    if not get("database:ssl:enabled"):
+        return url
+    files = ((name, get(f"database:ssl:{name}")) for name in ("ca", "cert", "key"))
+    return url + "?" + "&".join(f"ssl_{name}={quote(path)}" for name, path in files if path)
+
+
+def _transport_url(value):
+    get = value.get
+    if not get("message_queue:password"):
+        return None
+    user, password = _quoted(get("message_queue:user")), _quoted(get("message_queue:password"))
+    port = get("message_queue:port")
+    members = get("message_queue:members") or [{"host": get("message_queue:host")}]
+    hosts = (f"{user}:{password}@{_bracket(m['host'])}:{m.get('port', port)}" for m in map(_member, members))
+    return f"rabbit://{','.join(hosts)}/{_quoted(get('message_queue:virtual_host'))}"
+
+
+def _heartbeat_targets(value):
+    """
+    All health managers, as amphorae are told them; of one controller, its own address. IPv6 without brackets: an
+    amphora older than Octavia 13 takes what stands before the last colon for the address, brackets and all.
+    """
+    port = value.get("manager:health_manager:bind_port")
+    targets = value.get("manager:health_manager:controller_ip_port_list")
+    if not targets:
+        address = value.get("manager:health_manager:bind_ip")
+        if not address or ipaddress.ip_address(address).is_unspecified:
+            return None
+        targets = [{"host": address}]
+    return [f"{t['host']}:{t.get('port', port)}" for t in map(_member, targets)]
+
+
+def _cache(value):
+    members = value.get("cache:members")
+    if not members:
+        return {}
+    servers = ((_bracket(m["host"]), m.get("port", 11211)) for m in map(_member, members))
+    made = {
+        # python-memcached knows an IPv6 address by its prefix
+        "keystone_authtoken/memcached_servers": [
+            f"{'inet6:' if host.startswith('[') else ''}{host}:{port}" for host, port in servers
+        ]
+    }
+    if value.get("cache:security:enabled"):
+        made["keystone_authtoken/memcache_security_strategy"] = value.get("cache:security:strategy")
+        made["keystone_authtoken/memcache_secret_key"] = value.get("cache:security:secret_key")
+    return made
+
+
+def _notifications(value):
+    if not value.get("notification"):
+        return {}
+    return {
+        "oslo_messaging_notifications/driver": value.get("notification:driver", "messagingv2"),
+        "oslo_messaging_notifications/topics": value.get("notification:topics"),
+    }
+
+
+def _member(entry):
+    """A ``{host, port}`` of a list of servers, also from ``host``, ``host:port`` or ``[address]:port``."""
+    if isinstance(entry, dict):
+        return {name: value for name, value in entry.items() if value is not None}
+    host, _, port = str(entry).rpartition(":")
+    if not host or not port.isdigit() or (":" in host and not host.startswith("[")):
+        return {"host": str(entry).strip("[]")}
+    return {"host": host.strip("[]"), "port": int(port)}
+
+
+def _bracket(host):
+    return f"[{host}]" if ":" in str(host) else host
+
+
+def _quoted(text):
+    return quote(str(text), safe="")
+
+
+def is_secret(option, saltenv=None):
+    """
+    Tell whether an option of octavia.conf (``section/option``) must never be shown.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_conf.is_secret database/connection
+    """
+    known = __context__.setdefault("octavia_conf.secret_options", set())
+    if not known:
+        known.update(_SECRET_OPTIONS)
+        for spec in data(saltenv)["conf"]["keys"].values():
+            if spec.get("secret"):
+                names = spec.get("option", spec.get("feeds", []))
+                known.update([names] if isinstance(names, str) else names)
+    return any(option == name or fnmatch.fnmatch(option, name) for name in known)
+
+
+def render(saltenv=None, mask=True):
+    """
+    Return the text of octavia.conf: sections and options in a fixed order, the same pillar gives the same bytes.
+
+    mask
+        Hide secrets.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_conf.render
+    """
+    sections = options(saltenv, mask=mask)
+    lines = ["# Managed by Salt. Local changes will be lost.\n"]
+    for section in sorted(sections, key=lambda name: (name != "DEFAULT", name)):
+        lines.append(f"\n[{section}]\n")
+        for name, val in sorted(sections[section].items()):
+            lines.append(f"{name} = {_printed(val)}\n")
+    return "".join(lines)
+
+
+def _printed(value):
+    """A value as oslo.config reads it back unchanged: ``$`` would be expanded, outer quotes and blanks be lost."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (list, tuple)):
+        return ",".join(_printed(item) for item in value)
+    text = str(value).replace("$", "\\$")
+    if text != text.strip() or (text[:1] == text[-1:] and text[:1] in ("'", '"')):
+        return f'"{text}"'
+    return text
+
+
+def parse(text):
+    """
+    Return octavia.conf text as ``{section/option: value}``, values as they are written.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_conf.parse "[DEFAULT]
+        debug = true"
+    """
+    section, name, found = "DEFAULT", None, {}
+    # not splitlines(), which also splits where a password holds one of Unicode's line separators
+    for line in text.split("\n"):
+        if line.startswith((" ", "\t")) and line.strip():
+            if name:
+                found[name] += "\n" + line.strip()
+        elif line.startswith("["):
+            section, name = line.strip().strip("[]"), None
+        elif not line.strip() or line.startswith(("#", ";")) or not {"=", ":"} & set(line):
+            name = None
+        else:
+            end = min(line.index(sign) for sign in "=:" if sign in line)
+            name, val = f"{section}/{line[:end].strip()}", line[end + 1 :].strip()
+            # an option that stands twice has two values (MultiStrOpt)
+            found[name] = f"{found[name]}\n{val}" if name in found else val
+    return found
+
+
+def readers(saltenv=None):
+    """
+    Return which services read what: ``{section: [service, ...]}``, and ``{section/option: [service, ...]}`` for the
+    options that have readers of their own.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_conf.readers
+    """
+    if "octavia_conf.readers" not in __context__:
+        conf = data(saltenv)["conf"]
+        found = dict(conf["sections"])
+        for spec in conf["keys"].values():
+            if "services" in spec:
+                names = spec.get("option", [])
+                found.update({name: spec["services"] for name in ([names] if isinstance(names, str) else names)})
+        __context__["octavia_conf.readers"] = found
+    return __context__["octavia_conf.readers"]
+
+
+def fingerprints(role, saltenv=None, planned=True):
+    """
+    Return a digest of everything in octavia.conf that a service reads, as ``{thing: digest}``: its options, and the
+    files that they name.
+
+    role
+        api, worker, health_manager, housekeeping or driver_agent.
+
+    planned
+        In a dry run, what octavia.conf and certificates are about to be; False: what they are.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_conf.fingerprints worker
+    """
+    path = settings(saltenv)["conf_file"]
+    planned = planned and __opts__.get("test")
+    text = __context__.get("octavia_conf.pending", {}).get(path) if planned else None
+    if text is None:
+        text = _read(path)
+    who = readers(saltenv)
+
+    def reads(option):
+        return role in who.get(option, who.get(option.split("/")[0], (role,)))
+
+    written = parse(text)
+    found = {option: _digest(val) for option, val in written.items() if reads(option)}
+    value = values(saltenv)
+    for key, spec in data(saltenv)["conf"]["keys"].items():
+        if spec["type"] != "file":
+            continue
+        if "option" in spec:
+            names = [spec["option"]] if isinstance(spec["option"], str) else spec["option"]
+            paths = {written[name] for name in names if name in written and reads(name)}
+        else:
+            off = value.get(f"{key.rpartition(':')[0]}:enabled") is False
+            paths = {value[key]} if key in value and reads(spec["feeds"]) and not off else ()
+        found.update((path, _digest(_content(spec, value, path, planned))) for path in paths)
+    return found
+
+
+def _content(spec, value, path, planned):
+    """What a file holds, or what octavia.certificates is about to write there."""
+    text = (_pillar().get("certificates") or {}).get(spec.get("content"))
+    if planned and text and value.get("certificates:source") == "pillar":
+        return text if text.endswith("\n") else text + "\n"
+    return _read(path)
+
+
+def _read(path):
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as stream:
+            return stream.read()
+    except OSError:
+        return ""
+
+
+def _digest(text):
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def listen(saltenv=None):
+    """
+    Return where the API listens, as ``address:port``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_conf.listen
+    """
+    value = values(saltenv)
+    return f"{_bracket(value['api:bind:address'])}:{value['api:bind:port']}"
+
+
+def size(saltenv=None):
+    """
+    Return how many ``processes`` and ``threads`` the API gets: the pillar's numbers, else by the CPUs of the host.
+
+    Two processes at least, so that one busy request does not stop the others; eight at most, since each takes about
+    80 MiB.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_conf.size
+    """
+    value = values(saltenv)
+    cpus = int(__grains__.get("num_cpus") or os.cpu_count() or 1)
+    return {
+        "processes": value.get("api:processes", max(2, min(cpus, 8))),
+        "threads": value.get("api:threads", 4),
+    }

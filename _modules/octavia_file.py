@@ -1,0 +1,77 @@
+"""
+Write files that hold secrets.
+"""
+
+import grp
+import os
+import pwd
+import tempfile
+
+from salt.exceptions import CommandExecutionError
+
+
+def _ids(user, group):
+    try:
+        return pwd.getpwnam(user).pw_uid, grp.getgrnam(group).gr_gid
+    except KeyError as exc:
+        raise CommandExecutionError(f"{exc.args[0]}: are the packages of Octavia installed?") from exc
+
+
+def ownership(path, user, group, mode):
+    """
+    Return how owner, group and mode of a file differ from the wanted ones, as ``{thing: {old, new}}``.
+
+    path, user, group, mode
+        The file; names of user and group; mode as text (``"0640"``).
+
+    Raises CommandExecutionError when the file, the user or the group does not exist.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_file.ownership /etc/octavia/octavia.conf root octavia 0640
+    """
+    uid, gid = _ids(user, group)
+    try:
+        stat = os.stat(path)
+    except OSError as exc:
+        raise CommandExecutionError(f"{path}: {exc.strerror}") from exc
+    have = {"user": stat.st_uid, "group": stat.st_gid, "mode": f"{stat.st_mode & 0o7777:04o}"}
+    want = {"user": uid, "group": gid, "mode": f"{int(str(mode), 8):04o}"}
+    return {thing: {"old": have[thing], "new": want[thing]} for thing in want if have[thing] != want[thing]}
+
+
+def write(path, text, user, group, mode):
+    """
+    Write a file whole or not at all, readable by nobody but its owner and group at any moment.
+
+    path, text, user, group, mode
+        The file and what it will hold; names of user and group; mode as text (``"0640"``).
+
+    Raises CommandExecutionError when it cannot be written; the old file stays as it was.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_file.write /etc/octavia/note.txt "a note" root octavia 0640
+    """
+    uid, gid = _ids(user, group)
+    draft = None
+    try:
+        handle, draft = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=os.path.dirname(path))
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fchown(stream.fileno(), uid, gid)
+            os.fchmod(stream.fileno(), int(str(mode), 8))
+            os.fsync(stream.fileno())
+        os.replace(draft, path)
+        draft = None
+    except OSError as exc:
+        raise CommandExecutionError(f"{path}: cannot be written: {exc.strerror}") from exc
+    finally:
+        # also when the run is interrupted: it may hold secrets
+        if draft:
+            os.unlink(draft)

@@ -1,0 +1,265 @@
+"""
+State of Octavia's systemd units, and whether a running process is older than what it reads.
+
+What a process has read is kept in a file in /run, written when the process was started or found to be newer than all
+of it: a digest of each option and file, and systemd's invocation id of the process.
+"""
+
+import glob
+import hashlib
+import json
+import os
+import re
+import time
+
+from salt.exceptions import CommandExecutionError
+
+_PROPERTIES = (
+    "Id",
+    "LoadState",
+    "ActiveState",
+    "SubState",
+    "UnitFileState",
+    "InvocationID",
+    "ExecMainStartTimestampMonotonic",
+    "NeedDaemonReload",
+    "Result",
+)
+
+
+# What systemd writes into a unit's journal beside lines that begin with the unit's name.
+_SYSTEMD = re.compile(r"(Start|Stopp|Restart|Reload)(ing|ed) |Failed to start |Dependency failed ")
+
+
+def status(unit, fresh=False):
+    """
+    Return what systemd knows of a unit of Octavia: ``loaded``, ``running``, ``enabled``, ``invocation``, ``started``
+    (seconds since the epoch), ``reload`` (its file has changed), ``result``.
+
+    unit
+        Name without ``.service``.
+
+    fresh
+        Ask again. One question answers for all units of Octavia and is remembered for the run.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_service.status octavia-api
+    """
+    known = __context__.setdefault("octavia_service.status", {})
+    if fresh:
+        known.clear()
+    if unit not in known:
+        units = {unit, *__salt__["octavia_conf.settings"]()["units"].values()}
+        known.update(_show(sorted(units)))
+    return known[unit]
+
+
+def _show(units):
+    command = ["systemctl", "show", f"--property={','.join(_PROPERTIES)}", *(f"{unit}.service" for unit in units)]
+    done = __salt__["cmd.run_all"](command, python_shell=False)
+    if done["retcode"]:
+        raise CommandExecutionError(f"systemctl show: {done['stderr'].strip()}")
+    blocks = (dict(line.split("=", 1) for line in block.splitlines()) for block in done["stdout"].split("\n\n"))
+    return {unit: _readable(block) for unit, block in zip(units, blocks, strict=False)}
+
+
+def _readable(block):
+    started = int(block.get("ExecMainStartTimestampMonotonic") or 0) / 1e6
+    return {
+        "loaded": block["LoadState"] == "loaded",
+        "masked": block["LoadState"] == "masked",
+        # one that has crashed and waits for its next try is "activating" too
+        "running": block["ActiveState"] in ("active", "reloading", "activating")
+        and not block.get("SubState", "").startswith("auto-restart"),
+        # enabled-runtime ends at the next boot
+        "enabled": block.get("UnitFileState") == "enabled",
+        "invocation": block.get("InvocationID", ""),
+        "started": time.time() - time.monotonic() + started if started else 0.0,
+        "reload": block.get("NeedDaemonReload") == "yes",
+        "result": block.get("Result", ""),
+    }
+
+
+def observe():
+    """
+    Note what the running processes of the enabled roles have read, where that is not known yet but certain: they are
+    newer than all of it, since systemd started them at boot or an operator did. Called before a run changes anything.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_service.observe
+    """
+    settings = __salt__["octavia_conf.settings"]()
+    for role in settings["roles"]:
+        unit = settings["units"][role]
+        now = status(unit)
+        if not now["running"] or _load(unit).get("invocation") == now["invocation"]:
+            continue
+        read = _reads(role, planned=False)
+        paths = [settings["conf_file"], *(thing for thing in read if thing.startswith("/"))]
+        paths += [path for base in settings["metadata_path"] for path in glob.glob(f"{base}/octavia-*")]
+        if all(os.stat(path).st_ctime < now["started"] for path in paths if os.path.exists(path)):
+            _save(unit, now["invocation"], read)
+
+
+def outdated(unit, role):
+    """
+    Return what has changed since the running process of a unit has read it, as a sorted list of options
+    (``section/option``) and files; an empty list when the process is up to date.
+
+    unit, role
+        Name of the unit, and the role that it plays: api, worker, health_manager, housekeeping, driver_agent.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_service.outdated octavia-worker worker
+    """
+    stamp, wanted = _load(unit), _reads(role)
+    if stamp.get("invocation") != status(unit)["invocation"]:
+        return ["older than what it reads"]
+    have = stamp["read"]
+    return sorted(thing for thing in have.keys() | wanted.keys() if have.get(thing) != wanted.get(thing))
+
+
+def _reads(role, planned=True):
+    """Digests of all that a service reads: its part of octavia.conf, files of its own, the installed Octavia."""
+    settings = __salt__["octavia_conf.settings"]()
+    read = __salt__["octavia_conf.fingerprints"](role, planned=planned)
+    read["Octavia"] = settings["release"] or ""
+    own = (settings["api_uwsgi"], settings["api_unit"]) if role == "api" else ()
+    read.update((path, _digest(path)) for path in own)
+    return read
+
+
+def _digest(path):
+    try:
+        with open(path, "rb") as stream:
+            return hashlib.sha256(stream.read()).hexdigest()
+    except OSError:
+        return ""
+
+
+def mark(unit, role):
+    """
+    Note that the running process of a unit has read all as it is now. Called right after it was started.
+
+    unit, role
+        As for ``outdated``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_service.mark octavia-worker worker
+    """
+    _save(unit, status(unit)["invocation"], _reads(role))
+
+
+def _path(unit):
+    return f"{__salt__['octavia_conf.settings']()['run_dir']}/{unit}.json"
+
+
+def _load(unit):
+    try:
+        with open(_path(unit), encoding="utf-8") as stream:
+            stamp = json.load(stream)
+    except (OSError, ValueError):
+        return {}
+    # what anybody else has written there says nothing
+    return stamp if isinstance(stamp, dict) and isinstance(stamp.get("read"), dict) else {}
+
+
+def _save(unit, invocation, read):
+    path = _path(unit)
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    __salt__["octavia_file.write"](
+        path, json.dumps({"invocation": invocation, "read": read}, indent=1), "root", "root", "0600"
+    )
+
+
+def start(unit, settle=2):
+    """
+    Start or restart a unit, and wait until it runs.
+
+    unit
+        Name without ``.service``.
+
+    settle
+        Seconds for which the process must stay alive.
+
+    Raises CommandExecutionError with the last words of the service when it does not.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_service.start octavia-worker
+    """
+    if status(unit, fresh=True)["reload"]:
+        _systemctl("daemon-reload")
+    # five failures in a row make systemd refuse a further start
+    _systemctl("reset-failed", unit, check=False)
+    _systemctl("restart", unit)
+    born = status(unit, fresh=True)["invocation"]
+    end = time.monotonic() + settle
+    while time.monotonic() < end:
+        time.sleep(0.25)
+    now = status(unit, fresh=True)
+    if not now["running"] or now["invocation"] != born:
+        raise CommandExecutionError(f"{unit} does not stay up: {_last_words(unit)}")
+
+
+def _systemctl(verb, *units, check=True):
+    done = __salt__["cmd.run_all"](["systemctl", verb, *units], python_shell=False)
+    if check and done["retcode"]:
+        words = done["stderr"].strip().splitlines() or [f"exit code {done['retcode']}"]
+        why = _last_words(units[-1]) if verb == "restart" else words[-1].strip()
+        raise CommandExecutionError(f"systemctl {verb} {' '.join(units)} failed: {why}")
+
+
+def _last_words(unit):
+    done = __salt__["cmd.run_all"](
+        ["journalctl", "--unit", unit, "--lines", "20", "--output", "cat", "--no-pager"], python_shell=False
+    )
+    lines = [line for line in done["stdout"].splitlines() if line.strip()]
+    own = [line for line in lines if not line.startswith(f"{unit}.service") and not _SYSTEMD.match(line)]
+    words = _telling(own) or own or _telling(lines) or ["it left no message"]
+    return f"{words[-1].strip()} (journalctl -u {unit})"
+
+
+def _telling(lines):
+    return [line for line in lines if "rror" in line or "annot" in line or "ailed" in line]
+
+
+def enable(unit):
+    """
+    Have a unit started at boot.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_service.enable octavia-worker
+    """
+    _systemctl("enable", unit)
+
+
+def stop(unit):
+    """
+    Stop a unit and have it not started at boot.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_service.stop octavia-worker
+    """
+    _systemctl("disable", "--now", unit)
+    status(unit, fresh=True)

@@ -1,0 +1,116 @@
+"""
+Keep Octavia's services running, each with what it reads as it is now, or stopped.
+"""
+
+from salt.exceptions import CommandExecutionError
+
+
+def running(name, role):
+    """
+    Ensure that a service runs, is started at boot, and has read what is on the disk now: it is restarted when one of
+    its options of octavia.conf, a file named there, its unit or uWSGI settings, or the installed Octavia has changed
+    since its process started, and only then.
+
+    name
+        Any text.
+
+    role
+        api, worker, health_manager, housekeeping or driver_agent.
+
+    .. code-block:: yaml
+
+        octavia_worker_service:
+          octavia_service.running:
+            - role: worker
+    """
+    return _running(name, role)
+
+
+def mod_watch(name, role, sfun=None, **kwargs):
+    """
+    Restart the service: a watched state has changed. Called by Salt.
+
+    .. code-block:: yaml
+
+        octavia_api_service:
+          octavia_service.running:
+            - role: api
+            - watch:
+              - file: octavia_api_uwsgi
+    """
+    return dead(name, role) if sfun == "dead" else _running(name, role, because=["a watched state"])
+
+
+def _unit(role):
+    return __salt__["octavia_conf.settings"](saltenv=__env__)["units"][role]
+
+
+def _running(name, role, because=()):
+    unit = _unit(role)
+    ret = {"name": name, "result": True, "changes": {}, "comment": f"{unit} runs and is up to date"}
+    try:
+        now = __salt__["octavia_service.status"](unit)
+        if now["masked"]:
+            raise CommandExecutionError(f"{unit} is masked; unmask it with: systemctl unmask {unit}")
+        old = []
+        if now["running"]:
+            old = because or __salt__["octavia_service.outdated"](unit, role)
+        verb = "restarted" if old else "enabled" if now["running"] else "started"
+        if not now["running"]:
+            ret["changes"]["running"] = {"old": False, "new": True}
+        elif old:
+            ret["changes"]["restarted"] = {"old": False, "new": True}
+        if not now["enabled"]:
+            ret["changes"]["enabled"] = {"old": False, "new": True}
+        if not ret["changes"]:
+            return ret
+        if __opts__["test"]:
+            ret.update(result=None, comment=f"{unit} would be {verb}")
+            return ret
+        if not now["loaded"]:
+            raise CommandExecutionError(f"{unit} is not installed")
+        if "enabled" in ret["changes"]:
+            __salt__["octavia_service.enable"](unit)
+        if old or not now["running"]:
+            __salt__["octavia_service.start"](unit)
+            __salt__["octavia_service.mark"](unit, role)
+        ret["comment"] = f"{unit} {verb}" + (f", changed: {', '.join(old)}" if old else "")
+    except CommandExecutionError as exc:
+        ret.update(result=False, changes={}, comment=str(exc))
+    return ret
+
+
+def dead(name, role):
+    """
+    Ensure that a service does not run and is not started at boot. Its files stay. One that is not installed is fine.
+
+    name
+        Any text.
+
+    role
+        api, worker, health_manager, housekeeping or driver_agent.
+
+    .. code-block:: yaml
+
+        octavia_api_disabled:
+          octavia_service.dead:
+            - role: api
+    """
+    unit = _unit(role)
+    ret = {"name": name, "result": True, "changes": {}, "comment": f"{unit} is stopped and disabled"}
+    try:
+        now = __salt__["octavia_service.status"](unit)
+        if not now["loaded"] and not now["running"]:
+            ret["comment"] = f"{unit} is not installed"
+            return ret
+        ret["changes"] = {thing: {"old": True, "new": False} for thing in ("running", "enabled") if now[thing]}
+        if not ret["changes"]:
+            return ret
+        if __opts__["test"]:
+            ret.update(result=None, comment=f"{unit} would be stopped and disabled")
+            return ret
+        __salt__["octavia_service.stop"](unit)
+        ret["comment"] = f"{unit} stopped and disabled"
+    except CommandExecutionError as exc:
+        ret.update(result=False, changes={}, comment=str(exc))
+    return ret

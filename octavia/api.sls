@@ -1,0 +1,67 @@
+{%- from "octavia/map.jinja" import octavia with context %}
+
+{%- set on = pillar | traverse("octavia:api:enabled") %}
+
+{%- if on %}
+
+include:
+  - octavia.conf
+  - octavia.db.offline_sync
+
+octavia_api_packages:
+  octavia_pkg.installed:
+    - roles: [api]
+    - aggregate: true
+    - require:
+      - octavia_check: octavia_preflight
+    - require_in:
+      - octavia_conf: octavia_conf
+
+octavia_api_uwsgi:
+  file.managed:
+    - name: {{ octavia.host.api_uwsgi }}
+    - source: salt://octavia/files/octavia-api-uwsgi.ini.jinja
+    - template: jinja
+    - user: root
+    - group: {{ octavia.host.group }}
+    - mode: "0640"
+    - require:
+      - octavia_pkg: octavia_api_packages
+
+octavia_api_unit:
+  file.managed:
+    - name: {{ octavia.host.api_unit }}
+    - source: salt://octavia/files/octavia-api.service.jinja
+    - template: jinja
+    - context: {{ {"uwsgi": octavia.host.uwsgi, "ini": octavia.host.api_uwsgi} | json }}
+    - user: root
+    - group: root
+    - mode: "0644"
+    - makedirs: true
+    - require:
+      - octavia_pkg: octavia_api_packages
+
+octavia_api_service:
+  octavia_service.running:
+    - role: api
+    - require:
+      - octavia_conf: octavia_conf
+      - octavia_db: octavia_db_schema
+    - watch:
+      - file: octavia_api_uwsgi
+      - file: octavia_api_unit
+{%- else %}
+
+include:
+  - octavia.preflight
+
+octavia_api_disabled:
+{%-   if on is none %}
+  test.nop:
+{%-   else %}
+  octavia_service.dead:
+    - role: api
+{%-   endif %}
+    - require:
+      - octavia_check: octavia_preflight
+{%- endif %}

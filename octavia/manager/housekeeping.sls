@@ -1,0 +1,2 @@
+{%- set role, section, needs = "housekeeping", "manager", ["octavia.certificates"] %}
+{%- include "octavia/component.jinja" %}

@@ -1,0 +1,4 @@
+include:
+  - octavia.manager.worker
+  - octavia.manager.health_manager
+  - octavia.manager.housekeeping

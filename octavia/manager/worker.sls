@@ -1,0 +1,2 @@
+{%- set role, section, needs = "worker", "manager", ["octavia.certificates", "octavia.ssh"] %}
+{%- include "octavia/component.jinja" %}

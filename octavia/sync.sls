@@ -1,0 +1,24 @@
+{#- Brings the formula's modules to a minion that lacks them or has others. The comparison runs while this file renders
+    and uses Salt core only; a converged run syncs nothing. -#}
+{%- set ns = namespace(stale=[]) %}
+{%- for kind in ("_modules", "_states") %}
+{%-   for path in salt["cp.list_master"](saltenv, kind ~ "/octavia") %}
+{%-     set here = opts.extension_modules ~ "/" ~ path[1:] %}
+{%-     if not salt["file.file_exists"](here)
+           or salt["cp.hash_file"]("salt://" ~ path, saltenv).hsum != salt["file.get_hash"](here, opts.hash_type) %}
+{%-       do ns.stale.append(path) %}
+{%-     endif %}
+{%-   endfor %}
+{%- endfor %}
+octavia_sync:
+{%- if ns.stale and opts.test %}
+  # a state of Salt's own that fails in a dry run too; it shows its name, not its comment
+  test.fail_without_changes:
+    - name: "run first: salt-call saltutil.sync_all (a dry run brings no modules to this minion)"
+{%- elif ns.stale %}
+  saltutil.sync_all:
+    - refresh: true
+    - reload_modules: true
+{%- else %}
+  test.nop: []
+{%- endif %}

@@ -1,0 +1,156 @@
+"""
+A controller from an empty machine to the end of its roles: API, worker, health manager and housekeeping on one host.
+"""
+
+import pytest
+from control_plane import PLATFORMS, UNITS, Api, apply, changed, listening, pids, unit_state
+
+
+@pytest.fixture(scope="class", params=PLATFORMS, ids=lambda p: f"debian{p[0]}-salt{p[1]}")
+def platform(request):
+    return request.param
+
+
+@pytest.fixture(scope="class")
+def wanted(pillar, platform):
+    """The pillar; each platform has a database of its own, so that each makes and migrates one from nothing."""
+    return lambda *changes: pillar({"database": {"name": f"octavia_{'_'.join(platform)}"}}, *changes)
+
+
+@pytest.fixture(scope="class")
+def controller(lab, platform, wanted):
+    debian, salt = platform
+    machine = lab.machine("controller1", debian=debian, salt=salt)
+    machine.put_formula()
+    machine.put_pillar(wanted())
+    yield machine
+    machine.destroy()
+
+
+@pytest.fixture(scope="class")
+def first_run(controller):
+    return apply(controller)
+
+
+@pytest.fixture(scope="class")
+def api(first_run, services, lab):
+    return Api(services, lab.facts)
+
+
+class TestController:
+    def test_a_fresh_machine_becomes_a_controller_in_one_run(self, first_run):
+        assert first_run["octavia_db_create"]["changes"] and first_run["octavia_db_schema"]["changes"]
+        order = sorted(first_run, key=lambda name: first_run[name]["__run_num__"])
+        for role in UNITS:
+            assert first_run[f"octavia_{role}_service"]["changes"]["running"] == {"old": False, "new": True}
+            assert order.index("octavia_conf") < order.index(f"octavia_{role}_service")
+            assert order.index("octavia_db_schema") < order.index(f"octavia_{role}_service")
+
+    def test_no_service_ran_before_its_configuration(self, controller, first_run):
+        written = controller.path("/etc/octavia/octavia.conf").stat().st_mtime
+        for unit in UNITS.values():
+            started = controller.run(f"journalctl -b -o short-unix -u {unit} | grep -m1 Started | cut -d' ' -f1").stdout
+            assert float(started) >= written, unit
+
+    def test_no_secret_in_what_the_run_says(self, controller, wanted, first_run):
+        said = repr(first_run)
+        pillar = wanted()["octavia"]
+        for secret in (
+            pillar["database"]["password"],
+            pillar["identity"]["password"],
+            pillar["message_queue"]["password"],
+            pillar["manager"]["health_manager"]["heartbeat_key"],
+            pillar["db"]["admin"]["password"],
+        ):
+            assert secret not in said and repr(secret)[1:-1] not in said
+
+    def test_a_second_run_changes_nothing(self, controller, first_run):
+        before = pids(controller)
+        assert changed(apply(controller)) == {}
+        assert changed(apply(controller, test=True)) == {}
+        assert pids(controller) == before
+
+    def test_services_are_active_and_enabled(self, controller, first_run):
+        assert {unit: unit_state(controller, unit) for unit in UNITS.values()} == {
+            unit: ("active", "enabled") for unit in UNITS.values()
+        }
+
+    def test_services_listen_where_the_pillar_says_and_nowhere_else(self, controller, api):
+        assert listening(controller) == {("tcp", "10.77.0.11:9876"), ("udp", "10.77.0.11:5555")}
+
+    def test_files_are_readable_by_octavia_only(self, controller, first_run):
+        out = controller.run("stat -c '%U:%G %a %n' /etc/octavia/octavia.conf /etc/octavia/octavia-api-uwsgi-salt.ini")
+        assert out.stdout.splitlines() == [
+            "root:octavia 640 /etc/octavia/octavia.conf",
+            "root:octavia 640 /etc/octavia/octavia-api-uwsgi-salt.ini",
+        ]
+        # the lab leaves documentation out
+        verified = controller.run("dpkg --verify octavia-api octavia-common octavia-worker", check=False).stdout
+        assert [line for line in verified.splitlines() if "/usr/share/doc/" not in line] == []
+
+    def test_the_api_asks_keystone_who_is_there(self, api):
+        assert api.call("GET", "/v2/lbaas/loadbalancers", token=False)[0] == 401
+        status, answer = api.call("GET", "/v2/lbaas/loadbalancers")
+        assert (status, answer["loadbalancers"]) == (200, [])
+        assert api.call("GET", "/healthcheck", token=False)[0] == 200
+
+    def test_a_load_balancer_goes_from_post_to_active_and_away(self, api):
+        lb = api.make("loadbalancer", {"name": "lb", "vip_subnet_id": "7f0d5a1e-6f0c-4d0e-9a53-2f6a4c9b7d10"})
+        listener = api.make("listener", {"protocol": "HTTP", "protocol_port": 80, "loadbalancer_id": lb})
+        pool = api.make("pool", {"protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN", "listener_id": listener})
+        api.make(f"pools/{pool}/members", {"address": "10.88.0.10", "protocol_port": 8080})
+        path = f"/v2/lbaas/loadbalancers/{lb}"
+        assert api.call("PUT", path, {"loadbalancer": {"name": "renamed"}})[1]["loadbalancer"]["name"] == "renamed"
+        api.wait(path, "loadbalancer", "ACTIVE")
+        assert api.call("DELETE", f"{path}?cascade=true")[0] == 204
+        api.wait(path, "loadbalancer", "DELETED")
+
+    @pytest.mark.parametrize(
+        ("change", "restarted"),
+        [
+            ({"api": {"threads": 3}}, {"api"}),
+            ({"api": {"healthcheck": {"enabled": False}}}, {"api"}),
+            ({"manager": {"health_manager": {"bind_port": 5556}}}, {"health_manager", "worker", "housekeeping"}),
+            ({"config": {"house_keeping": {"cleanup_interval": 33}}}, {"housekeeping"}),
+            ({"debug": True}, set(UNITS)),
+        ],
+        ids=["uwsgi", "api_settings", "health_manager", "house_keeping", "debug"],
+    )
+    def test_a_dry_run_announces_what_the_run_does(self, controller, wanted, first_run, change, restarted):
+        controller.put_pillar(wanted())
+        apply(controller)
+        controller.put_pillar(wanted(change))
+        before = pids(controller)
+        plan = changed(apply(controller, test=True))
+        assert pids(controller) == before
+        done = changed(apply(controller))
+        after = pids(controller)
+        assert {role for role in UNITS if after[role] != before[role]} == restarted
+        assert plan.keys() == done.keys()
+        ours = [name for name in done if not name.startswith("octavia_api_u")]
+        assert {name: plan[name] for name in ours} == {name: done[name] for name in ours}
+        assert changed(apply(controller)) == {}
+
+    def test_everything_is_back_after_a_reboot(self, controller, wanted, services, lab, first_run):
+        controller.put_pillar(wanted())
+        apply(controller)
+        controller.reboot()
+        assert {unit: unit_state(controller, unit)[0] for unit in UNITS.values()} == dict.fromkeys(
+            UNITS.values(), "active"
+        )
+        assert changed(apply(controller)) == {}
+        assert Api(services, lab.facts).call("GET", "/v2/lbaas/loadbalancers")[0] == 200
+
+    def test_a_change_after_a_reboot_restarts_only_its_readers(self, controller, wanted, first_run):
+        controller.reboot()
+        controller.put_pillar(wanted({"api": {"quotas": {"load_balancer": 7}}}))
+        plan = changed(apply(controller, test=True))
+        assert set(plan) == set(changed(apply(controller))) == {"octavia_conf", "octavia_api_service"}
+
+    def test_roles_that_are_switched_off_stop_and_leave_their_files(self, controller, wanted, first_run):
+        controller.put_pillar(wanted({"api": {"enabled": False}, "manager": {"enabled": False}}))
+        plan = changed(apply(controller, test=True))
+        assert changed(apply(controller)) == plan
+        assert {unit_state(controller, unit) for unit in UNITS.values()} == {("inactive", "disabled")}
+        assert controller.exists("/etc/octavia/octavia.conf")
+        assert changed(apply(controller)) == {}

@@ -1,0 +1,3 @@
+octavia:
+  client:
+    enabled: true

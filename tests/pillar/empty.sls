@@ -1,0 +1,4 @@
+# A minion whose pillar has no octavia key at all.
+linux:
+  system:
+    enabled: true

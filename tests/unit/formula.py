@@ -1,0 +1,232 @@
+"""
+A minion without Salt's loader: the formula's execution modules, wired to each other as `__salt__` wires them, on the
+formula's own data files. What would touch the machine (systemctl, the package manager, the database) is a mock.
+"""
+
+import copy
+import importlib.util
+import os
+import socket
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from unittest import mock
+
+import yaml
+from harness import PILLARS, ROOT, pillar_text
+
+MODULES = ("octavia_conf", "octavia_check", "octavia_file", "octavia_pkg", "octavia_service")
+#: Versions of Octavia by what changed in them: Debian 12, the last [neutron] of old form, the first of the new one,
+#: Debian 13, and one that is newer than this formula knows.
+RELEASES = ("11.0.0", "12.0.1", "13.0.0", "16.0.0", "19.0.0")
+
+
+def pillar(name):
+    """A pillar of tests/pillar, as a dict: `pillar("api_single")`."""
+    return yaml.safe_load(pillar_text(Path(PILLARS / f"{name}.sls")))
+
+
+def changed(tree, **answers):
+    """A copy of a pillar with other answers: `changed(tree, **{"api:bind:port": 0})`, below octavia: all of them."""
+    tree = copy.deepcopy(tree)
+    for key, value in answers.items():
+        node = tree["octavia"]
+        *parents, last = key.split(":")
+        for part in parents:
+            node = node.setdefault(part, {})
+        if value is GONE:
+            node.pop(last, None)
+        else:
+            node[last] = value
+    return tree
+
+
+def with_certificates(tree):
+    """The pillar with texts for the files that every manager reads."""
+    names = ("server_ca.cert.pem", "server_ca.key.pem", "client_ca.cert.pem", "client.cert-and-key.pem")
+    return changed(
+        tree, **{"certificates:source": "pillar"}, **{f"certificates:{name}": f"text of {name}" for name in names}
+    )
+
+
+#: In `changed`: take the key out.
+GONE = object()
+
+
+def shared():
+    """A small sound pillar of both roles that says at octavia: what they share."""
+    return {
+        "octavia": {
+            "database": {"host": "db.example.org", "password": "pw-of-the-database"},
+            "identity": {"host": "keystone.example.org", "password": "pw-of-keystone"},
+            "message_queue": {"host": "mq.example.org", "password": "pw-of-rabbitmq"},
+            "certificates": {"server_certs_key_passphrase": "0123456789abcdef0123456789abcdef"},
+            "api": {"enabled": True},
+            "manager": {
+                "enabled": True,
+                "controller_worker": {
+                    "amp_flavor_id": "2f0b1f4e-6f0c-4b8e-9a55-0d6c3a4b7e11",
+                    "amp_image_owner_id": "7d3e9c5ab1f84a7f9f0c2d1b6a8e4c30",
+                    "amp_boot_network_list": ["5a1de6a8-1c3f-4b0a-9b77-2f3f1d6c8e90"],
+                    "amp_secgroup_list": ["c9f7b2de-83a1-4c55-8d0e-64f1b7a2c913"],
+                },
+                "health_manager": {
+                    "heartbeat_key": "8a0b3a1f2c4d4e5f8a0b3a1f2c4d4e5f",
+                    "controller_ip_port_list": ["172.16.0.12:5555"],
+                },
+            },
+        }
+    }
+
+
+class Host:
+    """
+    One minion: `host.conf`, `host.check`, `host.file`, `host.pkg`, `host.service`, and the states by `host.state`.
+
+    Its Octavia's files lie below `root`, so that a test may write where Octavia would be.
+    """
+
+    def __init__(self, root, tree=None, octavia="11.0.0", offered="", test=False, grains=None):
+        self.root = root
+        self.pillar = copy.deepcopy(tree or {})
+        self.opts = {"test": test, "saltenv": "base"}
+        self.context = {}
+        self.grains = {"os_family": "Debian", "num_cpus": 4} | (grains or {})
+        self.metadata = root / "python"
+        self.metadata.mkdir(exist_ok=True)
+        self.install(octavia)
+        self.run_all = mock.Mock(name="cmd.run_all", return_value={"retcode": 0, "stdout": "", "stderr": ""})
+        self.latest_version = mock.Mock(name="pkg.latest_version", return_value=offered)
+        self.refresh_db = mock.Mock(name="pkg.refresh_db")
+        self.list_pkgs = mock.Mock(name="pkg.list_pkgs", return_value={})
+        self.due = mock.Mock(name="octavia_db.due", return_value=False)
+        self.states = {"pkg.installed": mock.Mock(name="pkg.installed")}
+        self.salt = {
+            "cp.cache_file": lambda url, saltenv: str(ROOT / url.removeprefix("salt://")),
+            "cmd.run_all": self.run_all,
+            "pkg.latest_version": self.latest_version,
+            "pkg.refresh_db": self.refresh_db,
+            "pkg.list_pkgs": self.list_pkgs,
+            "octavia_db.due": self.due,
+        }
+        self._load_modules()
+
+    def _load_modules(self):
+        for name in MODULES:
+            module = self._load(f"_modules/{name}")
+            setattr(self, name.removeprefix("octavia_"), module)
+            public = (fun for fun in dir(module) if callable(getattr(module, fun)) and not fun.startswith("_"))
+            # through the module, so that a monkeypatched function is the one that others call
+            self.salt.update({f"{name}.{fun}": _late(module, fun) for fun in public})
+        if os.getuid():
+            # who is not root can give a file to nobody else
+            self.file._ids = lambda user, group: (os.getuid(), os.getgid())
+
+    def _load(self, path):
+        spec = importlib.util.spec_from_file_location(path.replace("/", "."), ROOT / f"{path}.py")
+        module = importlib.util.module_from_spec(spec)
+        module.__dict__.update(
+            __salt__=self.salt, __states__=self.states, __opts__=self.opts, __context__=self.context,
+            __grains__=self.grains, __pillar__=self.pillar, __env__="base",
+        )  # fmt: skip
+        spec.loader.exec_module(module)
+        return module
+
+    def state(self, name):
+        """A state module: `host.state("octavia_conf").managed(...)`."""
+        return self._load(f"_states/{name}")
+
+    def install(self, version):
+        """Have this Octavia in the host's Python; none at all for None."""
+        for old in self.metadata.glob("octavia-*"):
+            (old / "METADATA").unlink()
+            old.rmdir()
+        if version:
+            info = self.metadata / f"octavia-{version}.dist-info"
+            info.mkdir()
+            (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: octavia\nVersion: {version}\n")
+        # the host's paths all lead below root, by the pillar: as an operator with a virtualenv would say it
+        if isinstance(self.pillar.get("octavia"), dict):
+            self.pillar["octavia"].setdefault("host", {}).update(self.paths())
+
+    def paths(self):
+        etc = self.root / "etc"
+        etc.mkdir(exist_ok=True)
+        return {
+            "metadata_path": [str(self.metadata)],
+            "conf_dir": str(etc),
+            "state_dir": str(self.root / "lib"),
+            "run_dir": str(self.root / "run"),
+            "api_uwsgi": str(etc / "uwsgi.ini"),
+            "api_unit": str(etc / "unit.conf"),
+            "user": "root",
+            "group": "root",
+        }
+
+    @property
+    def conf_file(self):
+        return self.root / "etc" / "octavia.conf"
+
+    def options(self):
+        """The rendered octavia.conf as `{section/option: value}`, as it is written."""
+        return self.conf.parse(self.conf.render(mask=False))
+
+    def faults(self):
+        return self.check.pillar()["faults"]
+
+    def again(self):
+        """The next Salt run: nothing is remembered."""
+        self.context.clear()
+
+
+def _late(module, fun):
+    return lambda *args, **kwargs: getattr(module, fun)(*args, **kwargs)
+
+
+def oslo(text, path, *options):
+    """
+    What Octavia reads in octavia.conf: values by oslo.config itself.
+
+    options
+        Pairs of `section/option` and a class of oslo_config.cfg; a string option by default.
+    """
+    from oslo_config import cfg
+
+    path.write_text(text, encoding="utf-8")
+    conf = cfg.ConfigOpts()
+    conf(["--config-file", str(path)], project="octavia", default_config_dirs=[])
+    found = {}
+    for option in options:
+        name, kind = (option, cfg.StrOpt) if isinstance(option, str) else (option[0], getattr(cfg, option[1]))
+        section, name = name.split("/")
+        conf.register_opt(kind(name), None if section == "DEFAULT" else section)
+        found[f"{section}/{name}"] = getattr(conf if section == "DEFAULT" else conf[section], name)
+    return found
+
+
+@contextmanager
+def server(greeting=None, hang=False):
+    """A listening port; says `greeting` to who connects, says nothing while `hang`, or closes at once."""
+    done = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve():
+            with listening.accept()[0] as connection:
+                if greeting:
+                    connection.sendall(greeting)
+                if hang:
+                    done.wait(20)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            done.set()
+            thread.join(5)
+
+
+def closed_port():
+    """A local port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return listening.getsockname()[1]

@@ -1,0 +1,371 @@
+"""What the preflight says to a bad pillar, in one line each, and to a host that cannot serve a good one."""
+
+import datetime
+
+import pytest
+from formula import GONE, Host, changed, closed_port, pillar, server, shared
+
+RAND16 = "make one with: openssl rand -hex 16"
+TOPOLOGIES = ", must be one of SINGLE, ACTIVE_STANDBY"
+CONTROL = "has a line break or another control character, which octavia.conf cannot hold"
+
+
+@pytest.fixture
+def make(tmp_path):
+    return lambda tree=None, **kwargs: Host(tmp_path, tree, **kwargs)
+
+
+# (answers below octavia:, the one line without "octavia:" before it)
+BAD = [
+    # required
+    ({"database:password": GONE}, "database:password: is not set"),
+    ({"database:password": None}, "database:password: is not set"),
+    ({"database:host": GONE}, "database:host: is not set"),
+    ({"identity:host": GONE}, "identity:host: is not set"),
+    ({"identity:password": GONE}, "identity:password: is not set"),
+    ({"message_queue:password": GONE}, "message_queue:password: is not set"),
+    ({"message_queue:host": GONE}, "message_queue:host: is not set, nor is octavia:message_queue:members"),
+    ({"manager:health_manager:heartbeat_key": GONE}, f"manager:health_manager:heartbeat_key: is not set; {RAND16}"),
+    ({"manager:controller_worker:amp_flavor_id": GONE}, "manager:controller_worker:amp_flavor_id: is not set"),
+    ({"manager:controller_worker:amp_secgroup_list": []}, "manager:controller_worker:amp_secgroup_list: is not set"),
+    ({"manager:health_manager:controller_ip_port_list": GONE},
+     "manager:health_manager:controller_ip_port_list: is not set, and bind_ip is no address"),
+    ({"database:ssl:enabled": True}, "database:ssl:ca: is not set, and octavia:database:ssl:enabled needs it"),
+    ({"cache:security:enabled": True},
+     "cache:security:secret_key: is not set, and octavia:cache:security:enabled needs it"),
+    # a type each
+    ({"debug": "yes"}, "debug: is a text, must be a boolean"),
+    ({"api:enabled": 1}, "api:enabled: is a number, must be a boolean"),
+    ({"api:processes": "2"}, "api:processes: is a text, must be an integer"),
+    ({"api:threads": True}, "api:threads: is a boolean, must be an integer"),
+    ({"api:processes": 0}, "api:processes: is 0, must be at least 1"),
+    ({"api:threads": 513}, "api:threads: is 513, must be at most 512"),
+    ({"monitoring": {"error_log_rate": "often"}}, "monitoring:error_log_rate: is a text, must be a number"),
+    ({"database:port": 0}, "database:port: is 0, must be a port between 1 and 65535"),
+    ({"api:bind:port": 70000}, "api:bind:port: is 70000, must be a port between 1 and 65535"),
+    ({"message_queue:port": "3306"}, "message_queue:port: is a text, must be a port"),
+    ({"identity:port": True}, "identity:port: is a boolean, must be a port"),
+    ({"identity:user": ["octavia"]}, "identity:user: is a list, must be a text"),
+    ({"identity:user": ""}, "identity:user: is empty"),
+    ({"identity:user": "a\nb"}, f"identity:user: {CONTROL}"),
+    ({"database:password": "a\x7f"}, f"database:password: {CONTROL}"),
+    ({"database:password": False}, "database:password: is a boolean, must be a text"),
+    ({"database:host": "db example"}, "database:host: is 'db example', must be a host name or an IP address"),
+    ({"database:host": "10.0.0.256"}, "database:host: is '10.0.0.256', must be a host name or an IP address"),
+    ({"database:host": "db..example"}, "database:host: is 'db..example', must be a host name or an IP address"),
+    ({"database:host": "mysql://octavia:hunter2@db/"},
+     "database:host: is this value, must be a host name or an IP address"),
+    ({"api:bind:address": "everywhere"}, "api:bind:address: is 'everywhere', must be an IP address"),
+    ({"api:bind:address": 0}, "api:bind:address: is 0, must be an IP address"),
+    ({"database:name": "octavia;"}, "database:name: is 'octavia;', must be a name of letters, digits, '_', '-', '.'"),
+    ({"identity:ca": "certs/ca.pem"}, "identity:ca: is 'certs/ca.pem', must be an absolute path"),
+    ({"manager:ssh:private_key_file": "~/.ssh/id"},
+     "manager:ssh:private_key_file: is '~/.ssh/id', must be an absolute path"),
+    ({"database:grant_hosts": "%"}, "database:grant_hosts: is a text, must be a list"),
+    ({"api:pkgs": {"octavia-api": None}}, "api:pkgs: is a mapping, must be a list"),
+    ({"manager:controller_worker:amp_boot_network_list": [{"id": 1}]},
+     "manager:controller_worker:amp_boot_network_list: holds a mapping, must hold texts"),
+    ({"manager:controller_worker:amp_boot_network_list": ["a\n[database]"]},
+     f"manager:controller_worker:amp_boot_network_list: {CONTROL}"),
+    ({"api:cors:allowed_origin": "a\nb"}, f"api:cors:allowed_origin: {CONTROL}"),
+    ({"api:cors:allowed_origin": {"a": 1}}, "api:cors:allowed_origin: is a mapping, must be a text or a list"),
+    ({"notification": "yes"}, "notification: is a text, must be a boolean or a mapping"),
+    ({"version": "octa"}, "version: is 'octa', which is no release of OpenStack; nearest known: ocata"),
+    ({"version": "9999.1"}, "version: is '9999.1', which is no release of OpenStack"),
+    ({"certificates:server_certs_key_passphrase": "short"},
+     "certificates:server_certs_key_passphrase: must be 32 letters, digits, '_', '-' or '='"),
+    ({"certificates:server_ca.key.pem": 5}, "certificates:server_ca.key.pem: is a number, must be a text"),
+    # choices
+    ({"controller_worker:loadbalancer_topology": "SINGEL"},
+     f"controller_worker:loadbalancer_topology: is 'SINGEL'{TOPOLOGIES}"),
+    ({"manager:controller_worker:loadbalancer_topology": "PAIR"},
+     f"manager:controller_worker:loadbalancer_topology: is 'PAIR'{TOPOLOGIES}"),
+    ({"identity:protocol": "ftp"}, "identity:protocol: is 'ftp', must be one of http, https"),
+    ({"message_queue:engine": "zeromq"}, "message_queue:engine: is 'zeromq', must be one of rabbitmq"),
+    ({"manager:components": ["worker", "driver"]},
+     "manager:components: is 'driver', must be one of worker, health_manager, housekeeping"),
+    # servers
+    ({"message_queue:members": "mq1,mq2"}, "message_queue:members: is a text, must be a list of {host, port}"),
+    ({"message_queue:members": {"host": "mq1"}},
+     "message_queue:members: is a mapping, must be a list of {host, port}"),
+    ({"message_queue:members": [{"host": "mq1"}, {"port": 1}]},
+     "message_queue:members: entry 2 has no host that is a host name or an IP address"),
+    ({"message_queue:members": [{"host": "mq1", "port": 70000}]},
+     "message_queue:members: entry 1 has port 70000, must be between 1 and 65535"),
+    ({"message_queue:members": [{"host": "mq1", "port": "5672"}]},
+     "message_queue:members: entry 1 has port as a text, must be between 1 and 65535"),
+    ({"cache:members": [{"host": "mc", "prot": 1}]}, "cache:members: entry 1 has prot, must have host and port only"),
+    ({"cache:members": [7]}, "cache:members: entry 1 is a number, must be {host, port}"),
+    ({"cache:members": ["mc:0"]}, "cache:members: entry 1 has port 0, must be between 1 and 65535"),
+    ({"message_queue:members": ["openstack:hunter2@mq"]},
+     "message_queue:members: entry 1 has no host that is a host name or an IP address"),
+    # unknown keys, wrong shapes
+    ({"databse": {"host": "x"}}, "databse: is not a key; nearest known: octavia:database"),
+    ({"database:passwrd": "hunter2"}, "database:passwrd: is not a key; nearest known: octavia:database:password"),
+    ({"xyzzy": 1}, "xyzzy: is not a key"),
+    ({"api:health_manager": {"heartbeat_key": "hunter2"}},
+     "api:health_manager: is not a key; nearest known: octavia:manager:health_manager"),
+    ({"message_queue:password": "hunter2/"}, "message_queue:password: must be without /, which oslo.messaging of "
+     "every release fails to hand on to RabbitMQ"),
+    ({"notification": {"drvier": "log"}},
+     "notification:drvier: is not a key; nearest known: octavia:notification:driver"),
+    ({"certificates:servr_ca.key.pem": "text"},
+     "certificates:servr_ca.key.pem: is not a key; nearest known: octavia:certificates:server_ca.key.pem"),
+    ({"a\nb": 1}, "'a\\nb': is not a key"),
+    ({"api": "on"}, "api: is a text, must be a mapping"),
+    ({"manager": True}, "manager: is a boolean, must be a mapping"),
+    ({"database": []}, "database: is a list, must be a mapping"),
+    ({"database:ssl": True}, "database:ssl: is a boolean, must be a mapping"),
+    ({"certificates": "files"}, "certificates: is a text, must be a mapping"),
+    ({"config": []}, "config: is a list, must be a mapping of sections"),
+    ({"config": {"nova": "on"}}, "config:nova: is a text, must be a mapping of options"),
+    ({"config": {"nova": {"a": {"b": 1}}}}, "config:nova:a: is a mapping, must be a value or a list"),
+    ({"config": {"nova": {"a": [{"b": 1}]}}}, "config:nova:a: holds a mapping, must hold texts"),
+    ({"config": {"nova": {"a": [None]}}}, "config:nova:a: holds empty, must hold texts"),
+    ({"config": {"nova": {"a": "b\r[database]"}}}, f"config:nova:a: {CONTROL}"),
+    ({"config": {"nova": {"a\nb": 1}}}, "config:nova:'a\\nb': is no name of an option"),
+    ({"config": {"nova": {"a/b": 1}}}, "config:nova:a/b: is no name of an option"),
+    ({"config": {"nova]": {"a": 1}}}, "config:nova]: is no name of a section"),
+    ({"database:password": 12345}, "database:password: is a number, must be a text; put it in quotes"),
+    ({"config": {"api_settings": {"bind_port": 70000}}},
+     "config:api_settings:bind_port: is 70000, must be a port between 1 and 65535"),
+    ({"units": {"wroker": "x"}}, "units:wroker: is not a key; nearest known: octavia:units:worker"),
+    ({"units": {"worker": 5}}, "units:worker: is a number, must be a text"),
+    ({"packages": {"api": "octavia-api"}}, "packages:api: is a text, must be a list"),
+    ({"host:python": None}, "host:python: is empty, must be a text"),
+    ({"host:bin_dir": ["/usr/bin"]}, "host:bin_dir: is a list, must be a text"),
+    # published
+    ({"manager:health_manager:heartbeat_key": "insecure"},
+     f"manager:health_manager:heartbeat_key: is a published value that everybody knows; {RAND16}"),
+    ({"certificates:server_certs_key_passphrase": "insecure-key-do-not-use-this-key"},
+     f"certificates:server_certs_key_passphrase: is a published value that everybody knows; {RAND16}"),
+    ({"manager:certificates:server_certs_key_passphrase": "insecure-key-do-not-use-this-key"},
+     f"manager:certificates:server_certs_key_passphrase: is a published value that everybody knows; {RAND16}"),
+    ({"manager:certificates:ca_private_key_passphrase": "not-secure-passphrase"},
+     f"manager:certificates:ca_private_key_passphrase: is a published value that everybody knows; {RAND16}"),
+    ({"config": {"health_manager": {"heartbeat_key": "insecure"}}},
+     f"config:health_manager:heartbeat_key: is a published value that everybody knows; {RAND16}"),
+    # two roles, one octavia.conf
+    ({"api:database:host": "one", "manager:database:host": "two"},
+     "api:database:host and octavia:manager:database:host differ, and this host has one octavia.conf"),
+    ({"api:database:password": "hunter2", "manager:database:password": "hunter3"},
+     "api:database:password and octavia:manager:database:password differ, and this host has one octavia.conf"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("answers", "line"), BAD, ids=[line.split(": is ")[0][:60] for _, line in BAD])
+def test_a_bad_pillar_is_one_line_that_names_the_key(make, answers, line):
+    faults = make(changed(shared(), **answers)).faults()
+    assert faults == [f"octavia:{line}"]
+    assert "hunter" not in faults[0] and "\n" not in faults[0]
+
+
+@pytest.mark.parametrize(
+    ("tree", "line"),
+    [([], "a list"), ("text", "a text"), (5, "a number"), (True, "a boolean"), (datetime.date(2026, 1, 1), "date")],
+)
+def test_octavia_that_is_no_mapping_is_one_line(make, tree, line):
+    assert make({"octavia": tree}).faults() == [f"octavia: is {line}, must be a mapping"]
+
+
+def test_each_fault_has_its_line(make):
+    tree = changed(shared(), **{"debug": "yes", "database:port": 0, "api:database:port": 0})
+    assert make(tree).faults() == [
+        "octavia:debug: is a text, must be a boolean",
+        "octavia:database:port: is 0, must be a port between 1 and 65535",
+        "octavia:api:database:port: is 0, must be a port between 1 and 65535",
+    ]
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {},
+        {"debug": None, "api:bind": None, "config": {"nova": None}, "units": None},
+        {"api:database:host": "db.example.org", "manager:database:host": "db.example.org"},
+        # the role that is off is not asked
+        {"api:enabled": False, "api:database:host": "one", "manager:database:host": "two"},
+        {"version": "zed"}, {"version": 2025.1}, {"version": "2025.1"},
+        {"database:host": "fd00::1"}, {"database:host": "db"}, {"database:host": "10.0.0.1"},
+        {"message_queue:host": GONE, "message_queue:members": ["mq1", "mq2:5671", "[fd00::1]:5671", "fd00::1"]},
+        {"message_queue:members": [{"host": "mq1", "port": None}]},
+        {"manager:controller_worker:amp_flavor_id": 200},
+        {"config": {"nova": {"a": "", "b": [], "c": None, "d": 0.5, "e": [1, "x"]}}},
+        {"config": {"api_settings": {"bind_port": "9877", "healthcheck_enabled": "False"}}},
+        {"notification": {"driver": "log", "topics": ["one"]}}, {"notification": True}, {"api:notification": {}},
+        {"manager:components": ["health_manager"], "api:enabled": False, "message_queue": GONE},
+        {"config:controller_worker": {"amphora_driver": "amphora_noop_driver"},
+         "manager:controller_worker": GONE, "manager:health_manager:controller_ip_port_list": GONE},
+    ],
+)  # fmt: skip
+def test_a_good_pillar_has_no_fault_and_can_be_rendered(make, answers):
+    host = make(changed(shared(), **answers))
+    assert host.faults() == []
+    assert host.conf.render().startswith("# Managed by Salt")
+
+
+GOOD = [
+    "all_in_one", "api_cluster", "api_cluster_predecessor", "api_predecessor", "api_single", "certificates_pillar",
+    "client", "disabled", "empty", "external", "manager_single",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_the_pillars_of_the_tests_are_sound(make, name):
+    assert make(pillar(name)).faults() == []
+
+
+def test_the_predecessors_manager_is_refused_for_its_published_key_alone(make):
+    found = make(pillar("manager_predecessor")).check.pillar()
+    assert found["faults"] == [
+        f"octavia:manager:health_manager:heartbeat_key: is a published value that everybody knows; {RAND16}"
+    ]
+    assert [line.split(": ")[0] for line in found["warnings"]] == [
+        "octavia:manager:haproxy_amphora:client_cert",
+        "octavia:manager:haproxy_amphora:client_cert_key",
+        "octavia:manager:house_keeping:spare_amphora_pool_size",
+        *found["warnings"][3:],
+    ]
+
+
+def test_keys_that_octavia_dropped_are_reported_and_do_not_count(make):
+    tree = changed(shared(), **{"api:api_v1_enabled": True, "manager:house_keeping:spare_amphora_pool_size": 3})
+    assert make(tree).check.pillar() == {
+        "faults": [],
+        "warnings": [
+            "octavia:api:api_v1_enabled: has no effect, version 1 of the API was removed in Octavia 6",
+            "octavia:manager:house_keeping:spare_amphora_pool_size: has no effect, "
+            "spare amphorae were removed in Octavia 9",
+        ],
+    }
+
+
+@pytest.mark.parametrize("lenient", [True, False])
+def test_a_lab_may_use_published_secrets_and_is_warned(make, lenient):
+    answers = {"manager:health_manager:heartbeat_key": "insecure", "allow_insecure": lenient}
+    found = make(changed(shared(), **answers)).check.pillar()
+    line = f"octavia:manager:health_manager:heartbeat_key: is a published value that everybody knows; {RAND16}"
+    assert found == {"faults": [] if lenient else [line], "warnings": [line] if lenient else []}
+
+
+def test_octavias_own_passphrase_in_the_database_is_a_warning(make):
+    found = make(changed(shared(), **{"certificates:server_certs_key_passphrase": GONE})).check.pillar()
+    assert found["faults"] == []
+    assert found["warnings"][0].startswith("octavia:certificates:server_certs_key_passphrase: is not set, so the keys")
+
+
+# --- the host
+
+
+def test_a_host_without_roles_is_asked_nothing(make):
+    host = make(pillar("client"), octavia=None)
+    assert host.check.host() == []
+    host.latest_version.assert_not_called()
+    host.due.assert_not_called()
+
+
+@pytest.mark.parametrize(
+    ("version", "installed", "offered", "line"),
+    [
+        ("zed", "11.0.0", "", None),
+        ("2023.1", "12.0.0", "", None),
+        (2025.1, None, "16.0.0-2", None),
+        ("ocata", "11.0.0", "", "ocata (Octavia 0), but this host has Octavia 11.0.0 (zed); set it to zed, or"),
+        (2025.1, "11.0.0", "", "2025.1 (Octavia 16), but this host has Octavia 11.0.0 (zed); set it to zed, or"),
+        ("zed", None, "16.0.0-2", "zed (Octavia 11), but this host is offered Octavia 16.0.0 (2025.1); set it to"),
+    ],
+)  # fmt: skip
+def test_the_release_that_the_pillar_wants_must_be_the_hosts(make, version, installed, offered, line):
+    host = make(changed(pillar("api_single"), **{"api:version": version}), octavia=installed, offered=offered)
+    assert host.faults() == []
+    faults = host.check.host()
+    assert len(faults) == bool(line)
+    assert not line or faults[0].startswith(f"octavia:api:version: is {line}")
+
+
+def test_octavia_that_is_offered_nowhere_is_one_line(make):
+    assert make(changed(pillar("api_single"), **{"api:version": GONE}), octavia=None).check.host() == [
+        "Octavia is not installed, and no package source of this host offers octavia-common"
+    ]
+
+
+def test_files_that_octavia_needs_and_nobody_puts_there(make, tmp_path):
+    there = tmp_path / "there.pem"
+    there.write_text("x")
+    tree = changed(shared(), **{
+        "manager:certificates:ca_certificate": str(there), "manager:haproxy_amphora:server_ca": str(there),
+        "manager:certificates:ca_private_key": "/none/ca.key", "manager:controller_worker:client_ca": str(tmp_path),
+        "manager:haproxy_amphora:client_cert_all": str(there),
+        "database:ssl": {"enabled": False, "ca": "/none/of/a/feature/that/is/off.pem"},
+        "identity:ca": "/none/identity.pem",
+    })  # fmt: skip
+    assert make(tree).check.host() == [
+        "octavia:identity:ca: there is no file /none/identity.pem",
+        "octavia:manager:certificates:ca_private_key: there is no file /none/ca.key",
+        f"octavia:manager:controller_worker:client_ca: there is no file {tmp_path}",
+    ]
+
+
+def test_a_noop_driver_needs_certificates_too(make):
+    """The worker signs one for every amphora."""
+    faults = make(pillar("all_in_one")).check.host()
+    assert [fault.split(": ")[0] for fault in faults] == [
+        "octavia:manager:certificates:ca_certificate",
+        "octavia:manager:certificates:ca_private_key",
+        "octavia:manager:controller_worker:client_ca",
+        "octavia:manager:haproxy_amphora:client_cert_all",
+        "octavia:manager:haproxy_amphora:server_ca",
+    ]
+
+
+@pytest.mark.parametrize("content", [GONE, "", None])
+def test_a_certificate_that_the_pillar_lacks_is_named_once(make, content):
+    tree = changed(pillar("certificates_pillar"), **{"certificates:server_ca.cert.pem": content})
+    assert make(tree).check.host() == [
+        "octavia:certificates:server_ca.cert.pem: is not set, and octavia:certificates:source is pillar"
+    ]
+
+
+# --- the database
+
+
+def _database(make, port, host="127.0.0.1"):
+    tree = changed(pillar("api_single"), **{"api:database:port": port, "api:database:host": host})
+    minion = make(changed(tree, **{"api:version": GONE}))
+    minion.check._PATIENCE = 0.2
+    minion.due.return_value = True
+    return minion.check.host()
+
+
+def test_a_database_that_says_hello_is_fine(make):
+    with server(b"\x4a") as port:
+        assert _database(make, port) == []
+
+
+def test_a_port_where_nobody_listens(make):
+    port = closed_port()
+    line = f"octavia:database:host: no database answers at 127.0.0.1:{port} (Connection refused)"
+    assert _database(make, port) == [line]
+
+
+def test_a_server_that_says_nothing(make):
+    with server(hang=True) as port:
+        line = f"octavia:database:host: no database answers at 127.0.0.1:{port} (timed out)"
+        assert _database(make, port) == [line]
+
+
+def test_a_server_that_closes_the_connection(make):
+    with server() as port:
+        line = f"octavia:database:host: 127.0.0.1:{port} closes the connection, it is no MySQL server"
+        assert _database(make, port) == [line]
+
+
+def test_a_name_that_nobody_knows(make):
+    faults = _database(make, 3306, "no-such-host.invalid")
+    assert len(faults) == 1
+    assert faults[0].startswith("octavia:database:host: no database answers at no-such-host.invalid:3306 (")
+
+
+def test_a_converged_host_does_not_need_its_database(make):
+    host = make(changed(pillar("api_single"), **{"api:database:port": closed_port()}))
+    assert host.check.host() == []

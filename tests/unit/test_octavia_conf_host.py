@@ -1,0 +1,114 @@
+"""What a host is to be and what it has: roles, packages, the release."""
+
+import pytest
+from formula import Host, changed, shared
+from salt.exceptions import CommandExecutionError
+
+
+@pytest.fixture
+def make(tmp_path):
+    return lambda tree=None, **kwargs: Host(tmp_path, tree, **kwargs)
+
+
+# --- roles
+
+
+@pytest.mark.parametrize(
+    ("answers", "roles"),
+    [
+        ({}, ["api", "worker", "health_manager", "housekeeping"]),
+        ({"manager:components": ["housekeeping", "worker"]}, ["api", "worker", "housekeeping"]),
+        ({"manager:services": ["octavia-worker"]}, ["api", "worker"]),
+        ({"api:enabled": False, "driver_agent:enabled": True, "manager:enabled": False}, ["driver_agent"]),
+        ({"api:enabled": "yes", "manager": None}, []),
+    ],
+)
+def test_the_roles_of_a_host(make, answers, roles):
+    assert make(changed(shared(), **answers)).conf.roles() == roles
+
+
+@pytest.mark.parametrize("tree", [{}, {"octavia": None}, {"octavia": []}, {"octavia": "text"}])
+def test_a_pillar_without_octavia_has_no_roles(make, tree):
+    assert make(tree).conf.roles() == []
+
+
+# --- the release
+
+
+def test_the_installed_octavia_is_read_from_its_metadata_and_nobody_is_asked(make):
+    host = make(shared(), octavia="16.0.0")
+    assert host.conf.installed() == "16.0.0"
+    assert host.conf.release()["name"] == "epoxy"
+    host.latest_version.assert_not_called()
+    host.run_all.assert_not_called()
+
+
+@pytest.mark.parametrize(
+    ("offered", "version"),
+    [("11.0.0-2+deb12u1", "11.0.0"), ("1:16.0.0-2", "16.0.0"), ("19.0.0~rc1-1", "19.0.0~rc1")],
+)
+def test_on_an_empty_host_the_package_source_counts(make, offered, version):
+    host = make(shared(), octavia=None, offered=offered)
+    assert host.conf.installed() is None
+    assert host.conf.offered() == version
+    assert host.conf.release()["octavia"] == int(version.split(".")[0])
+    host.latest_version.assert_called_once()
+    host.refresh_db.assert_not_called()
+
+
+def test_package_lists_that_know_nothing_of_octavia_are_refreshed_once(make):
+    host = make(shared(), octavia=None)
+    host.latest_version.side_effect = ["", "11.0.0-2"]
+    assert (host.conf.offered(), host.conf.offered()) == ("11.0.0", "11.0.0")
+    host.refresh_db.assert_called_once()
+
+
+def test_octavia_that_is_nowhere_is_one_line(make):
+    with pytest.raises(CommandExecutionError, match="^Octavia is not installed, and no package source .*-common$"):
+        make(shared(), octavia=None).conf.release()
+
+
+def test_an_octavia_newer_than_this_formula_gets_the_newest_facts(make):
+    found = make(shared(), octavia="23.1.0").conf.release()
+    assert (found["octavia"], found["version"]) == (23, "23.1.0")
+    assert found["wsgi"] == {"module": "octavia.wsgi.api:application"}
+
+
+# --- names of the distribution
+
+
+@pytest.mark.parametrize(
+    ("answers", "role", "found"),
+    [
+        ({}, "client", ["python3-octaviaclient"]),
+        ({"client": {"pkgs": ["mine"]}}, "client", ["mine"]),
+        ({"manager:pkgs": ["mine"]}, "worker", ["mine"]),
+        ({"packages": {"client": ["mine"]}}, "client", ["mine"]),
+    ],
+)
+def test_the_pillar_may_name_other_packages(make, answers, role, found):
+    assert make(changed(shared(), **answers)).conf.packages([role]) == found
+
+
+def test_packages_that_roles_share_are_named_once(make):
+    found = make(shared()).conf.packages(["api", "worker", "health_manager", "client"])
+    assert len(found) == len(set(found))
+
+
+def test_the_pillar_may_name_other_units_and_paths(make):
+    tree = changed(shared(), **{"units": {"worker": "my-worker"}, "offered_by": "my-octavia"})
+    host = make(tree, octavia=None, offered="11.0.0")
+    settings = host.conf.settings()
+    assert (settings["units"]["worker"], settings["units"]["api"]) == ("my-worker", "octavia-api")
+    assert settings["conf_file"] == str(host.conf_file)
+    host.conf.offered()
+    assert host.latest_version.call_args.args == ("my-octavia",)
+
+
+@pytest.mark.parametrize(
+    ("family", "package"), [("RedHat", "python3-octaviaclient"), ("Suse", "python3-octaviaclient")]
+)
+def test_a_family_that_nobody_knows_is_taken_for_debian(make, family, package):
+    host = make(shared(), grains={"os_family": family})
+    assert host.conf.packages(["client"]) == [package]
+    assert host.conf.packages(["worker"])[0] == ("openstack-octavia-worker" if family == "RedHat" else "octavia-worker")

@@ -1,0 +1,311 @@
+"""Whether a process is older than what it reads; how a service is started, and what is said when it does not."""
+
+import json
+import os
+import threading
+import time
+
+import pytest
+from formula import Host, changed, pillar, shared
+from salt.exceptions import CommandExecutionError
+from systemd import Systemd
+
+API, WORKER = "octavia-api", "octavia-worker"
+OLD = ["older than what it reads"]
+
+
+@pytest.fixture
+def host(tmp_path, monkeypatch):
+    """A converged host: octavia.conf is written, each process was started after that and has its stamp."""
+    host = Host(tmp_path, shared())
+    host.conf_file.write_text(host.conf.render(mask=False))
+    (tmp_path / "etc" / "uwsgi.ini").write_text("[uwsgi]\n")
+    host.systemd = Systemd(host)
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    units = {role: host.conf.settings()["units"][role] for role in host.conf.roles()}
+    for unit in units.values():
+        host.systemd.run(unit)
+    for role, unit in units.items():
+        host.service.mark(unit, role)
+    host.again()
+    host.run_all.reset_mock()
+    return host
+
+
+def _pause():
+    """So long that a file has another time afterwards; time.sleep is the module's, and does not wait."""
+    threading.Event().wait(0.05)
+
+
+def _write(host, **answers):
+    """Write octavia.conf anew, once the pillar is as said: as the state does in a real run."""
+    host.pillar["octavia"] = changed({"octavia": host.pillar["octavia"]}, **answers)["octavia"]
+    host.again()
+    host.conf_file.write_text(host.conf.render(mask=False))
+
+
+# --- what systemd knows
+
+
+def test_one_question_answers_for_all_units(host):
+    for unit in host.conf.settings()["units"].values():
+        host.service.status(unit)
+    host.run_all.assert_called_once()
+
+
+def test_a_unit_that_is_there_no_more_is_asked_again(host):
+    assert host.service.status(API)["running"]
+    host.systemd.units[API]["ActiveState"] = "failed"
+    assert host.service.status(API)["running"]
+    assert not host.service.status(API, fresh=True)["running"]
+
+
+@pytest.mark.parametrize(
+    ("properties", "found"),
+    [
+        ({}, {"loaded": True, "masked": False, "running": True}),
+        ({"LoadState": "masked"}, {"loaded": False, "masked": True}),
+        ({"LoadState": "not-found"}, {"loaded": False, "masked": False}),
+        ({"ActiveState": "reloading"}, {"running": True}),
+        ({"ActiveState": "activating", "SubState": "start"}, {"running": True}),
+        ({"ActiveState": "activating", "SubState": "auto-restart"}, {"running": False}),
+        ({"ActiveState": "failed"}, {"running": False}),
+        ({"ActiveState": "deactivating"}, {"running": False}),
+        ({"UnitFileState": "enabled"}, {"enabled": True}),
+        ({"UnitFileState": "enabled-runtime"}, {"enabled": False}),
+        ({"UnitFileState": ""}, {"enabled": False}),
+        ({"NeedDaemonReload": "yes"}, {"reload": True}),
+        ({"ExecMainStartTimestampMonotonic": "0"}, {"started": 0.0}),
+    ],
+)
+def test_what_systemd_says_is_understood(host, properties, found):
+    host.systemd.units[API] |= properties
+    status = host.service.status(API)
+    assert {name: status[name] for name in found} == found
+
+
+def test_the_start_of_a_process_is_in_the_hosts_time(host):
+    host.systemd.run(API, seconds_ago=100)
+    assert host.service.status(API)["started"] == pytest.approx(time.time() - 100, abs=5)
+
+
+def test_a_unit_that_is_not_installed_is_not_loaded(host):
+    assert host.service.status("no-such-unit")["loaded"] is False
+
+
+def test_systemd_that_does_not_answer_is_one_line(host):
+    host.run_all.side_effect = None
+    host.run_all.return_value = {"retcode": 1, "stdout": "", "stderr": "Failed to connect to bus: no such file\n"}
+    with pytest.raises(CommandExecutionError, match="^systemctl show: Failed to connect to bus: no such file$"):
+        host.service.status(API)
+
+
+# --- is it up to date
+
+
+def test_a_process_that_has_read_all_is_up_to_date(host):
+    assert [host.service.outdated(unit, role) for unit, role in ((API, "api"), (WORKER, "worker"))] == [[], []]
+
+
+@pytest.mark.parametrize(
+    ("answers", "api", "worker"),
+    [
+        ({"api:bind:port": 9877}, ["api_settings/bind_port"], []),
+        ({"manager:controller_worker:workers": 3}, [], ["controller_worker/workers"]),
+        ({"database:password": "x", "debug": True}, *[["DEFAULT/debug", "database/connection"]] * 2),
+        ({"config": {"nova": {"enable_anti_affinity": True}}}, *[["nova/enable_anti_affinity"]] * 2),
+    ],
+)
+def test_what_has_changed_since_is_named(host, answers, api, worker):
+    _write(host, **answers)
+    assert (host.service.outdated(API, "api"), host.service.outdated(WORKER, "worker")) == (api, worker)
+
+
+def test_an_option_that_went_away_is_a_change(host):
+    _write(host, **{"debug": None, "config": {"nova": {"a": 1}}})
+    host.service.mark(API, "api")
+    _write(host, **{"config": {}})
+    assert host.service.outdated(API, "api") == ["nova/a"]
+
+
+@pytest.mark.parametrize("name", ["uwsgi.ini", "unit.conf"])
+def test_the_apis_own_files_concern_the_api_alone(host, name, tmp_path):
+    (tmp_path / "etc" / name).write_text("other")
+    host.again()
+    assert host.service.outdated(API, "api") == [f"{tmp_path}/etc/{name}"]
+    assert host.service.outdated(WORKER, "worker") == []
+
+
+def test_another_octavia_is_a_change_for_all(host):
+    host.install("16.0.0")
+    host.again()
+    assert host.service.outdated(WORKER, "worker") == ["Octavia"]
+
+
+def test_a_process_that_nobody_has_marked_is_too_old(host):
+    host.systemd.run(API)
+    assert host.service.outdated(API, "api") == OLD
+
+
+@pytest.mark.parametrize("text", [None, "", "{", "[]", "null", "{}", '{"invocation": "invocation1"}'])
+def test_a_stamp_that_says_nothing_counts_as_none(host, tmp_path, text):
+    stamp = tmp_path / "run" / f"{API}.json"
+    stamp.unlink() if text is None else stamp.write_text(text)
+    assert host.service.outdated(API, "api") == OLD
+
+
+def test_a_stamp_holds_digests_and_is_roots_alone(host, tmp_path):
+    stamp = tmp_path / "run" / f"{API}.json"
+    assert stamp.stat().st_mode & 0o777 == 0o600
+    assert stamp.parent.stat().st_mode & 0o777 == 0o700
+    assert set(json.loads(stamp.read_text())) == {"invocation", "read"}
+    assert "pw-of" not in stamp.read_text()
+
+
+# --- processes that somebody else has started
+
+
+def _reboot(host, tmp_path):
+    """systemd has started all; /run is empty."""
+    for stamp in (tmp_path / "run").iterdir():
+        stamp.unlink()
+    for role in host.conf.roles():
+        host.systemd.run(host.conf.settings()["units"][role], seconds_ago=-1)
+    host.again()
+
+
+def test_after_a_reboot_nothing_is_too_old(host, tmp_path):
+    _reboot(host, tmp_path)
+    host.service.observe()
+    assert host.service.outdated(API, "api") == []
+    _write(host, **{"api:bind:port": 9877})
+    assert host.service.outdated(API, "api") == ["api_settings/bind_port"]
+
+
+@pytest.mark.parametrize("name", ["octavia.conf", "uwsgi.ini"])
+def test_a_process_older_than_a_file_that_it_reads_is_too_old(host, tmp_path, name):
+    _pause()
+    host.systemd.run(API)
+    _pause()
+    # only its inode is newer than the process: rsync and tar set the time of the content back
+    os.utime(tmp_path / "etc" / name, (0, 0))
+    host.again()
+    host.service.observe()
+    assert host.service.outdated(API, "api") == OLD
+
+
+def test_a_process_older_than_the_installed_octavia_is_too_old(host):
+    _pause()
+    host.systemd.run(API)
+    _pause()
+    host.install("11.0.1")
+    host.again()
+    host.service.observe()
+    assert host.service.outdated(API, "api") == OLD
+
+
+def test_what_stops_is_not_observed(host, tmp_path):
+    _reboot(host, tmp_path)
+    host.systemd.units[API]["ActiveState"] = "inactive"
+    host.service.observe()
+    assert not (tmp_path / "run" / f"{API}.json").exists()
+    assert (tmp_path / "run" / f"{WORKER}.json").exists()
+
+
+def test_a_stamp_of_the_running_process_is_kept(host):
+    """It is outdated on purpose: a killed run has written octavia.conf and not restarted."""
+    _write(host, **{"api:bind:port": 9877})
+    host.systemd.units[API]["ExecMainStartTimestampMonotonic"] = str(int((time.monotonic() + 9) * 1e6))
+    host.service.observe()
+    assert host.service.outdated(API, "api") == ["api_settings/bind_port"]
+
+
+def test_a_dry_run_does_not_take_a_certificate_for_read_that_is_still_to_be_written(tmp_path):
+    path = tmp_path / "client_ca.pem"
+    tree = changed(pillar("certificates_pillar"), **{"manager:controller_worker:client_ca": str(path)})
+    host = Host(tmp_path, tree, test=True)
+    host.systemd = Systemd(host)
+    path.write_text("the old one\n")
+    host.conf_file.write_text(host.conf.render(mask=False))
+    host.systemd.run(WORKER, seconds_ago=-1)
+    host.service.observe()
+    assert str(path) in host.service.outdated(WORKER, "worker")
+    host.again()
+    host.opts["test"] = False
+    path.write_text(tree["octavia"]["certificates"]["client_ca.cert.pem"])
+    assert str(path) in host.service.outdated(WORKER, "worker")
+
+
+# --- start, stop
+
+
+def test_a_start_that_lasts(host):
+    host.service.start(WORKER, settle=0)
+    assert host.systemd.orders == [f"reset-failed {WORKER}", f"restart {WORKER}"]
+    host.service.mark(WORKER, "worker")
+    assert host.service.outdated(WORKER, "worker") == []
+
+
+def test_changed_unit_files_are_loaded_first(host):
+    host.systemd.units[WORKER]["NeedDaemonReload"] = "yes"
+    host.service.start(WORKER, settle=0)
+    assert host.systemd.orders[0] == "daemon-reload"
+
+
+JOURNAL = """Started octavia-worker.service - OpenStack Octavia Worker (octavia-worker).
+2026-11-22 10:00:00 INFO octavia.cmd starting
+Traceback (most recent call last):
+oslo_config.cfg.ConfigFileValueError: Value for option bind_port is not valid
+octavia-worker.service: Main process exited, code=exited, status=1/FAILURE
+octavia-worker.service: Failed with result 'exit-code'.
+octavia-worker.service: Scheduled restart job, restart counter is at 5.
+Failed to start octavia-worker.service - OpenStack Octavia Worker (octavia-worker).
+"""
+
+
+@pytest.mark.parametrize(
+    "dies",
+    [
+        {"ActiveState": "failed", "SubState": "failed"},
+        {"ActiveState": "activating", "SubState": "auto-restart"},
+        {"ActiveState": "activating", "SubState": "auto-restart-queued"},
+    ],
+)
+def test_a_service_that_does_not_stay_up_says_why_in_one_line(host, dies):
+    host.systemd.dies, host.systemd.journal = dies, JOURNAL
+    with pytest.raises(CommandExecutionError) as caught:
+        host.service.start(WORKER, settle=0)
+    assert str(caught.value) == (
+        "octavia-worker does not stay up: oslo_config.cfg.ConfigFileValueError: Value for option bind_port is not valid"
+        " (journalctl -u octavia-worker)"
+    )
+
+
+def test_a_service_that_was_restarted_meanwhile_does_not_stay_up(host, monkeypatch):
+    clock = iter(range(100))
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr(time, "sleep", lambda seconds: host.systemd.units[WORKER].update(InvocationID="another"))
+    with pytest.raises(CommandExecutionError, match="^octavia-worker does not stay up: it left no message"):
+        host.service.start(WORKER, settle=2)
+
+
+@pytest.mark.parametrize(
+    ("journal", "words"),
+    [
+        ("octavia-worker.service: Failed at step EXEC spawning /usr/bin/x: No such file\n", "Failed at step EXEC"),
+        ("Starting octavia-worker\none\ntwo\n", "two"),
+        ("cannot bind\nStopped octavia-worker.\n", "cannot bind"),
+        ("", "it left no message"),
+    ],
+)
+def test_the_last_words_of_a_service_are_its_own_if_there_are_any(host, journal, words):
+    host.systemd.refuses, host.systemd.journal = {"restart"}, journal
+    with pytest.raises(CommandExecutionError, match=f"^systemctl restart octavia-worker failed: (.*: )?{words}"):
+        host.service.start(WORKER, settle=0)
+
+
+def test_stop_and_enable_are_for_good(host):
+    host.service.stop(API)
+    host.service.enable(WORKER)
+    assert host.systemd.orders == [f"disable --now {API}", f"enable {WORKER}"]
+    assert not host.service.status(API)["running"]
