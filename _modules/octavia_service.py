@@ -184,17 +184,14 @@ def _save(unit, invocation, read):
     )
 
 
-def start(unit, settle=2):
+def start(unit):
     """
-    Start or restart a unit, and wait until it runs.
+    Start a unit, or restart it when it runs. Whether it stays up is for ``fallen`` to tell.
 
     unit
         Name without ``.service``.
 
-    settle
-        Seconds for which the process must stay alive.
-
-    Raises CommandExecutionError with the last words of the service when it does not.
+    Raises CommandExecutionError with the last words of the service when systemd cannot start it.
 
     CLI Example:
 
@@ -207,13 +204,35 @@ def start(unit, settle=2):
     # five failures in a row make systemd refuse a further start
     _systemctl("reset-failed", unit, check=False)
     _systemctl("restart", unit)
-    born = status(unit, fresh=True)["invocation"]
-    end = time.monotonic() + settle
-    while time.monotonic() < end:
-        time.sleep(0.25)
-    now = status(unit, fresh=True)
-    if not now["running"] or now["invocation"] != born:
-        raise CommandExecutionError(f"{unit} does not stay up: {_last_words(unit)}")
+    born = __context__.setdefault("octavia_service.born", {})
+    born[unit] = status(unit, fresh=True)["invocation"]
+    __context__["octavia_service.last_start"] = time.monotonic()
+
+
+def fallen(settle=5):
+    """
+    Return one line for each unit that this run has started and that is not up any more, with its last words.
+
+    settle
+        Seconds that must pass since the last start: a Python service needs some before it finds its configuration
+        wrong. A run that has started nothing does not wait.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_service.fallen
+    """
+    born = __context__.get("octavia_service.born")
+    if not born:
+        return []
+    time.sleep(max(0, __context__["octavia_service.last_start"] + settle - time.monotonic()))
+    status(next(iter(born)), fresh=True)
+    return [
+        f"{unit} does not stay up: {_last_words(unit)}"
+        for unit, invocation in born.items()
+        if not status(unit)["running"] or status(unit)["invocation"] != invocation
+    ]
 
 
 def _systemctl(verb, *units, check=True):
@@ -262,4 +281,7 @@ def stop(unit):
         salt-call octavia_service.stop octavia-worker
     """
     _systemctl("disable", "--now", unit)
+    # one that had to be killed counts as failed, which it is not: it is off
+    _systemctl("reset-failed", unit, check=False)
+    __context__.get("octavia_service.born", {}).pop(unit, None)
     status(unit, fresh=True)

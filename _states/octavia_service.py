@@ -114,3 +114,26 @@ def dead(name, role):
     except CommandExecutionError as exc:
         ret.update(result=False, changes={}, comment=str(exc))
     return ret
+
+
+def alive(name):
+    """
+    Ensure that the services that this run has started are still up at its end.
+
+    name
+        Any text.
+
+    .. code-block:: yaml
+
+        octavia_services_alive:
+          octavia_service.alive:
+            - order: last
+    """
+    ret = {"name": name, "result": True, "changes": {}, "comment": "Every service that was started stays up"}
+    try:
+        lines = __salt__["octavia_service.fallen"]()
+    except CommandExecutionError as exc:
+        lines = [str(exc)]
+    if lines:
+        ret.update(result=False, comment="\n".join(lines))
+    return ret

@@ -7,6 +7,7 @@
 include:
   - octavia.conf
   - octavia.db.offline_sync
+  - octavia.alive
 
 octavia_api_packages:
   octavia_pkg.installed:
