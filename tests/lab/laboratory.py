@@ -1,0 +1,170 @@
+"""A lab: one network, its machines, and the sweep that leaves nothing of it behind."""
+
+import contextlib
+import pathlib
+import re
+import shutil
+import time
+
+from lab import host, machine, network, nspawn, trees
+
+READY = (host.HERE / "ready.py").read_text()
+
+
+class Lab:
+    """`with Lab("name") as lab:` has a lab of its own for the time being; Lab.attach enters one left up."""
+
+    def __init__(self, name):
+        if not re.fullmatch(r"[a-z][a-z0-9]{0,23}", name):
+            raise host.LabError(f"a lab's name is up to 24 small letters and digits: {name}")
+        self.name = name
+        self.directory = host.STATE / name
+        self.machines = {}
+        self._lock = None
+
+    @property
+    def facts(self):
+        """What pillars need: lab.json (addresses, users, passwords), and what the services' tree was given.
+
+        `ca` is the certificate that MariaDB's and RabbitMQ's are signed by, `certificates` holds what
+        Octavia needs for its amphorae, by file name.
+        """
+        made = trees.LAYERS["services"].path / "etc/octavia-lab"
+        authority = made / "ca.crt"
+        return {
+            **host.DATA,
+            "ca": authority.read_text() if authority.exists() else None,
+            "certificates": {path.name: path.read_text() for path in made.glob("amphora/*.pem")},
+        }
+
+    # -- life -------------------------------------------------------------------------------------------
+
+    def create(self):
+        host.check()
+        self._lock = self._take()
+        sweep(self.name)
+        self.directory.mkdir(parents=True)
+        network.Network(self.name).create()
+        return self
+
+    @classmethod
+    def attach(cls, name):
+        """A lab that is up, whoever made it."""
+        lab = cls(name)
+        host.check()
+        if not lab.directory.is_dir():
+            raise host.LabError(f"there is no lab {name}; there is: {' '.join(names()) or 'none'}")
+        for disk in sorted(lab.directory.iterdir()):
+            lab.machines[disk.name] = lab._machine(disk.name)
+        return lab
+
+    def destroy(self):
+        """End all machines and remove everything that belongs to the lab."""
+        for each in self.machines.values():
+            each.kill()
+        sweep(self.name)
+        self.machines.clear()
+        self.release()
+
+    def release(self):
+        """Leave the lab up, for others to attach to or to clean."""
+        if self._lock:
+            self._lock.close()
+            self._lock = None
+            (host.LOCKS / f"lab-{self.name}").unlink(missing_ok=True)
+
+    def __enter__(self):
+        return self.create()
+
+    def __exit__(self, *_):
+        self.destroy()
+
+    def _take(self):
+        taken = host.lock(f"lab-{self.name}", wait=False)
+        if not taken:
+            owner = host.lock_owner(f"lab-{self.name}")
+            raise host.LabError(f"lab {self.name} is in use by process {owner}: end that first")
+        return taken
+
+    # -- machines ---------------------------------------------------------------------------------------
+
+    def _machine(self, name):
+        try:
+            address = host.DATA["network"]["machines"][name]
+        except KeyError:
+            known = " ".join(host.DATA["network"]["machines"])
+            raise host.LabError(f"no machine {name} in lab.json; there is: {known}") from None
+        return machine.Machine(
+            name, self.name, network.Network(self.name), self.directory / name, address, lambda: self.facts
+        )
+
+    def bare(self, name, layers, salt=None):
+        """A machine over any layers, booted."""
+        new = self.machines[name] = self._machine(name)
+        return new.create(layers, salt).start()
+
+    def machine(self, name, debian=12, salt="3008", start=True):
+        """A fresh machine at its address; an older one of that name is destroyed first."""
+        if name in self.machines:
+            self.machines.pop(name).destroy()
+        new = self._machine(name)
+        new.create(trees.prepared(f"debian-{debian}"), salt)
+        self.machines[name] = new
+        return new.start() if start else new
+
+    def services(self):
+        """The machine with MariaDB, RabbitMQ, memcached and Keystone; returns when all of them answer."""
+        if "services" not in self.machines:
+            new = self._machine("services")
+            new.create(trees.prepared("services"))
+            self.machines["services"] = new.start()
+        wait_ready(self.machines["services"])
+        return self.machines["services"]
+
+
+def wait_ready(services, timeout=120):
+    """Wait until every dependency service answers in its own protocol."""
+    services.run(["python3", "-", str(timeout)], input=READY, timeout=timeout + 10)
+
+
+def names():
+    """All labs of which there is anything left: directories, control groups, namespaces, tables."""
+    found = {path.name for path in host.STATE.glob("*") if path.is_dir()}
+    for name in [path.name for path in nspawn.leftovers()] + network.namespaces() + network.tables():
+        found.add(name.removeprefix(f"{host.PREFIX}-").split("-")[0])
+    return sorted(found)
+
+
+def sweep(name):
+    """Remove what there is of a lab as the host shows it, whatever the process that made it remembers."""
+    for group in nspawn.leftovers():
+        if group.name.startswith(f"{host.PREFIX}-{name}-"):
+            nspawn.end(group)
+    machine.unmount(host.STATE / name)
+    network.remove(name)
+
+
+def clean(name=None, everything=False):
+    """Remove one lab or all, with `everything` the prepared trees too; gives the lines to print."""
+    host.check(packages=False)
+    said = []
+    for lab in [name] if name else names():
+        taken = host.lock(f"lab-{lab}", wait=False)
+        if not taken:
+            owner = host.lock_owner(f"lab-{lab}")
+            raise host.LabError(f"lab {lab} is in use by process {owner}: end that first")
+        started = time.monotonic()
+        sweep(lab)
+        (host.LOCKS / f"lab-{lab}").unlink(missing_ok=True)
+        taken.close()
+        said.append(f"lab {lab} removed in {time.monotonic() - started:.1f} s")
+    if everything:
+        trees.remove()
+        said.append(f"prepared trees removed: {host.CACHE}")
+    if not names():
+        for directory in (host.LOCKS, host.STATE):
+            shutil.rmtree(directory, ignore_errors=True)
+        for directory in {host.STATE.parent, host.CACHE.parent} - {pathlib.Path("/")}:
+            with contextlib.suppress(OSError):
+                directory.rmdir()
+    return said or ["no lab here"]

@@ -1,0 +1,8 @@
+# Everything that Octavia's control plane talks to, on one machine.
+include:
+  - mariadb
+  - rabbitmq
+  - memcached
+  - keystone
+  - subnets
+  - amphora_ca

@@ -1,0 +1,361 @@
+"""Prepared trees: what a machine boots from, built once, cached, and shared by any number of machines.
+
+A tree is a stack of layers, each an overlayfs directory over its parent. A layer's directory is named after a
+hash of everything that it is made from, its parent included: what has changed is built anew, what is above
+it too, the rest is taken from the cache. A layer appears in the cache by one rename, complete or not at all.
+"""
+
+import concurrent.futures
+import contextlib
+import dataclasses
+import functools
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import threading
+import time
+from collections.abc import Callable
+
+from lab import host, machine, nspawn
+from lab.progress import step
+
+KEPT = 24 * 3600  # seconds that a layer stays in the cache after its last use when another took its place
+
+# A machine of the lab lives for minutes: no timers, no login on the console; nor does its disk need flushing.
+TUNE = """
+update-ca-certificates
+systemctl mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer \
+    console-getty.service e2scrub_reap.service
+systemctl disable ssh.service ssh.socket
+rm -f /etc/hostname /etc/resolv.conf /var/lib/dbus/machine-id
+: > /etc/machine-id
+"""
+DPKG = (
+    "force-unsafe-io",
+    "path-exclude=/usr/share/man/*",
+    "path-exclude=/usr/share/doc/*/*",
+    "path-include=/usr/share/doc/*/copyright",
+    "path-exclude=/usr/share/locale/*",
+)
+SALT = """
+apt-get -qq install --no-install-recommends {compilers}
+for version in {versions}; do
+    python3 -m venv /opt/salt/$version
+    /opt/salt/$version/bin/pip install --quiet --requirement /mnt/requirements-salt$version.txt
+done
+"""
+DOWNLOAD = """
+apt-get -qq install --download-only {packages}
+"""
+# Services come up when the machine boots, not while packages are unpacked in a tree that is not running.
+INSTALL = """
+printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d
+apt-get -qq install --no-install-recommends {packages}
+apt-get clean
+rm /usr/sbin/policy-rc.d
+"""
+FORGET = "rm -rf /srv/lab /var/cache/salt /var/log/salt /etc/machine-id; : > /etc/machine-id"
+
+
+@dataclasses.dataclass(frozen=True)
+class Layer:
+    """`inputs(layer)` lists what it is made from, `build(layer, disk)` fills the directory disk/upper.
+
+    `wants` names a package list of lab.json; `needs` are layers that the build uses but does not stand on.
+    """
+
+    name: str
+    says: str
+    parent: str | None
+    inputs: Callable
+    build: Callable
+    debian: str = "12"
+    wants: str = ""
+    needs: tuple = ()
+
+    @functools.cached_property
+    def key(self):
+        digest = hashlib.sha256(LAYERS[self.parent].key.encode() if self.parent else b"")
+        for part in self.inputs(self):
+            digest.update(str(part).encode() + b"\0")
+        return digest.hexdigest()[:16]
+
+    @property
+    def path(self):
+        return host.CACHE / f"{self.name}.{self.key}"
+
+    @property
+    def packages(self):
+        return " ".join(host.DATA["packages"][self.wants])
+
+
+# -- how each layer is made -----------------------------------------------------------------------------
+
+
+def _base_inputs(layer):
+    suite = host.DATA["debian"][layer.debian]["suite"]
+    return (
+        host.archive(suite),
+        layer.packages,
+        host.apt_settings(),
+        TUNE,
+        DPKG,
+        *(part for path in host.trust_files() for part in (path, path.read_bytes())),
+    )
+
+
+def _base_build(layer, disk):
+    """A minimal Debian with systemd, from the host's mirror and with the host's way to it."""
+    suite = host.DATA["debian"][layer.debian]["suite"]
+    tree = disk / "upper"
+    nspawn.grouped(
+        _container(layer),
+        [
+            "mmdebstrap",
+            "--quiet",
+            "--mode=root",
+            "--variant=minbase",
+            "--skip=cleanup/apt/lists",
+            f"--include={layer.packages.replace(' ', ',')}",
+            *(f"--dpkgopt={option}" for option in DPKG),
+            *(f"--aptopt={line}" for line in host.apt_settings().splitlines()),
+            suite,
+            tree,
+            "-",
+        ],
+        input=host.archive(suite),
+    )
+    for path in host.trust_files():
+        target = tree / path.relative_to("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, target)
+    nspawn.Container(_container(layer), tree).batch(TUNE)
+
+
+def _salt_files(layer):
+    return [
+        host.CHECKOUT / f"tests/requirements-salt{version}.txt" for version in host.DATA["debian"][layer.debian]["salt"]
+    ]
+
+
+def _salt_inputs(layer):
+    return SALT, layer.packages, *(path.read_text() for path in _salt_files(layer))
+
+
+def _salt_build(layer, disk):
+    """Salt from PyPI; of what was installed for that only /opt/salt is kept, so a machine has no compiler."""
+    script = SALT.format(compilers=layer.packages, versions=" ".join(host.DATA["debian"][layer.debian]["salt"]))
+    binds = [(path, f"/mnt/{path.name}") for path in _salt_files(layer)]
+    _in_overlay(layer, disk, script, host.pip_environment(), binds)
+    salt = (disk / "upper" / "opt" / "salt").rename(disk / "salt")
+    shutil.rmtree(disk / "upper")
+    (disk / "upper" / "opt").mkdir(parents=True)
+    salt.rename(disk / "upper" / "opt" / "salt")
+
+
+def _download_build(layer, disk):
+    """The packages that the formula will install, downloaded: an installation then costs no network."""
+    _in_overlay(layer, disk, DOWNLOAD.format(packages=layer.packages))
+
+
+def _install_build(layer, disk):
+    """The packages of the dependency services."""
+    _in_overlay(layer, disk, INSTALL.format(packages=layer.packages))
+
+
+def _services_inputs(_layer):
+    files = sorted(path for path in (host.HERE / "states").rglob("*") if path.is_file())
+    contents = (part for path in files for part in (path.relative_to(host.HERE), path.read_bytes()))
+    return FORGET, host.DATA, *contents
+
+
+def _services_build(_layer, disk):
+    """The dependency services, configured by the lab's Salt states on a machine that runs, then shut down."""
+    from lab import laboratory  # labs stand on trees; only this tree comes out of a lab
+
+    with laboratory.Lab("buildservicesmachine") as lab:
+        below = [layer.path for layer in stack("packages-services", "salt-12")]
+        services = lab.bare("services", below, "3008")
+        services.put_tree(host.HERE / "states", "/srv/lab/states")
+        services.write("/srv/lab/pillar/top.sls", "base: {'*': [lab]}\n")
+        services.write("/srv/lab/pillar/lab.sls", "#!json\n" + json.dumps({"lab": host.DATA}), 0o600)
+        services.salt_call("--file-root=/srv/lab/states", "--pillar-root=/srv/lab/pillar", "state.apply", "services")
+        laboratory.wait_ready(services)
+        services.run(FORGET)
+        services.stop()
+        machine.unmount(services.disk, keep=True)
+        shutil.rmtree(disk / "upper")
+        (services.disk / "upper").rename(disk / "upper")
+
+
+def _in_overlay(layer, disk, script, environment=None, binds=()):
+    machine.mount([below.path for below in stack(layer.parent)], disk)
+    try:
+        root = disk / "root"
+        (root / "etc" / "resolv.conf").write_text(host.resolv_conf())
+        nspawn.Container(_container(layer), root).batch(script, environment, binds)
+        (root / "etc" / "resolv.conf").unlink()
+    finally:
+        machine.unmount(disk, keep=True)
+
+
+# -- the layers and the cache ---------------------------------------------------------------------------
+
+
+def _per_debian(number):
+    base = f"base-{number}"
+    return [
+        Layer(base, f"Debian {number}", None, _base_inputs, _base_build, number, "base"),
+        Layer(f"salt-{number}", f"Salt for Debian {number}", base, _salt_inputs, _salt_build, number, "compilers"),
+        Layer(
+            f"octavia-{number}",
+            f"Octavia's packages for Debian {number}, downloaded",
+            base,
+            lambda layer: (DOWNLOAD, layer.packages),
+            _download_build,
+            number,
+            "octavia",
+        ),
+    ]
+
+
+LAYERS = {
+    layer.name: layer
+    for layer in (
+        *(layer for number in host.DATA["debian"] for layer in _per_debian(number)),
+        Layer(
+            "packages-services",
+            "packages of MariaDB, RabbitMQ, memcached, Keystone",
+            "base-12",
+            lambda layer: (INSTALL, layer.packages),
+            _install_build,
+            wants="services",
+        ),
+        Layer(
+            "services",
+            "MariaDB, RabbitMQ, memcached, Keystone configured",
+            "packages-services",
+            _services_inputs,
+            _services_build,
+            needs=("salt-12",),
+        ),
+    )
+}
+# What a machine boots from: the layers of these, one over the other.
+TREES = {
+    **{f"debian-{number}": (f"octavia-{number}", f"salt-{number}") for number in host.DATA["debian"]},
+    "services": ("services", "salt-12"),
+}
+
+
+def stack(*names):
+    """The layers named and all below them, the topmost first, each once."""
+    found = {}
+
+    def add(name):
+        if LAYERS[name].parent:
+            add(LAYERS[name].parent)
+        found[name] = LAYERS[name]
+
+    for name in names:
+        add(name)
+    return list(found.values())[::-1]
+
+
+def layers(tree):
+    """The directories of a tree's layers, the topmost first; they need not exist yet."""
+    if tree not in TREES:
+        raise host.LabError(f"no tree {tree}; there is: {' '.join(TREES)}")
+    return [layer.path for layer in stack(*TREES[tree])]
+
+
+def prepared(tree):
+    """As `layers`, after what is missing was built."""
+    if not all(path.is_dir() for path in layers(tree)):
+        prepare([tree])
+    for path in layers(tree):
+        os.utime(path)
+    return layers(tree)
+
+
+def prepare(trees=None):
+    """Build what is missing of all trees, or of those named: each layer as soon as what it needs is there."""
+    wanted = {layer.name: layer for tree in trees or TREES for layer in reversed(stack(*TREES[tree]))}
+    # One more than there are cores: builds wait for the network, too.
+    free = threading.Semaphore((os.cpu_count() or 1) + 1)
+    futures = {}
+
+    def build(layer):
+        for name in filter(None, (layer.parent, *layer.needs)):
+            futures[name].result()
+        with free:
+            _build(layer)
+
+    with concurrent.futures.ThreadPoolExecutor(len(wanted)) as pool:
+        # In the order of what needs what, so that each finds the futures it waits for.
+        for layer in sorted(wanted.values(), key=lambda layer: bool(layer.needs)):
+            futures[layer.name] = pool.submit(build, layer)
+        for future in futures.values():
+            future.result()
+    prune()
+
+
+def _build(layer):
+    if layer.path.is_dir():
+        return
+    with host.lock(f"{layer.name}.lock", directory=host.CACHE):
+        if layer.path.is_dir():
+            return
+        with step(layer.says), _workshop(layer) as disk:
+            layer.build(layer, disk)
+            try:
+                (disk / "upper").rename(layer.path)
+            except OSError as error:
+                raise host.LabError(f"LAB_STATE and LAB_CACHE must lie on one file system: {error}") from None
+
+
+def _workshop_name(layer):
+    return "build" + layer.name.replace("-", "")
+
+
+def _container(layer):
+    return f"{host.PREFIX}-{_workshop_name(layer)}-tree"
+
+
+@contextlib.contextmanager
+def _workshop(layer):
+    """A directory to build in. It looks like a lab's, so that a sweep finds what a crash leaves of it."""
+    from lab import laboratory
+
+    name = _workshop_name(layer)
+    with host.lock(f"lab-{name}"):
+        laboratory.sweep(name)
+        disk = host.STATE / name / "tree"
+        (disk / "upper").mkdir(parents=True)
+        try:
+            yield disk
+        finally:
+            laboratory.sweep(name)
+            (host.LOCKS / f"lab-{name}").unlink(missing_ok=True)
+
+
+def _in_use():
+    return pathlib.Path("/proc/mounts").read_text()
+
+
+def prune():
+    """Remove layers that others have replaced: not used for a while, and under no machine."""
+    current, used = {layer.path for layer in LAYERS.values()}, _in_use()
+    for path in host.CACHE.glob("*.*"):
+        old = path.is_dir() and time.time() - path.stat().st_mtime > KEPT
+        if old and path not in current and str(path) not in used:
+            shutil.rmtree(path)
+
+
+def remove():
+    """Remove all trees."""
+    if str(host.CACHE) in _in_use():
+        raise host.LabError("a machine still runs from the prepared trees: python3 tests/lab clean")
+    shutil.rmtree(host.CACHE, ignore_errors=True)
