@@ -3,7 +3,8 @@
 VENVS := .venv/3008/.stamp .venv/3006/.stamp
 PYTEST3008 := .venv/3008/bin/python -m pytest -q
 PYTEST3006 := .venv/3006/bin/python -m pytest -q
-LAB := .venv/3008/bin/python tests/lab
+LAB := demo
+MACHINE := controller1
 PREFIX := /usr/share/salt-formulas
 FORMULA := octavia _modules _states
 DEB_TOOLS := debhelper dpkg-dev lintian
@@ -15,8 +16,8 @@ help: ## show this list
 # --- the two commands
 
 .PHONY: demo
-demo: .venv/3008/.stamp ## deploy Octavia in a throw-away lab and make a load balancer
-	$(LAB) demo
+demo: ## deploy Octavia in a throw-away lab and make a load balancer
+	@python3 tests/lab demo --name $(LAB)
 
 .PHONY: test
 test: venvs ## lint, unit, render (both Salt versions), integration
@@ -62,16 +63,16 @@ bench: .venv/3008/.stamp ## what a converged run costs
 # --- the lab
 
 .PHONY: lab
-lab: .venv/3008/.stamp ## prepare the lab's machines
-	$(LAB) prepare
+lab: ## prepare the lab's machines
+	@python3 tests/lab prepare
 
 .PHONY: lab-shell
-lab-shell: .venv/3008/.stamp ## a shell in the lab
-	$(LAB) shell
+lab-shell: ## a shell in a machine: MACHINE=controller1 LAB=demo
+	@python3 tests/lab shell $(MACHINE) --name $(LAB)
 
 .PHONY: lab-clean
-lab-clean: ## remove every machine, mount and interface of the lab
-	python3 tests/lab clean
+lab-clean: ## remove every machine, mount and interface of all labs
+	@python3 tests/lab clean
 
 .PHONY: kitchen
 kitchen: ## all suites with test-kitchen and kitchen-salt (Ruby, not installed here)

@@ -1,7 +1,8 @@
 {#- Brings the formula's modules to a minion that lacks them or has others. The comparison runs while this file renders
-    and uses Salt core only; a converged run syncs nothing. -#}
+    and uses Salt core only; a converged run syncs nothing. salt-ssh, known by its thin_dir, brings them by itself, and
+    would ask each of these questions over the network. -#}
 {%- set ns = namespace(stale=[]) %}
-{%- for kind in ("_modules", "_states") %}
+{%- for kind in ("_modules", "_states") if not opts.get("thin_dir") %}
 {%-   for path in salt["cp.list_master"](saltenv, kind ~ "/octavia") %}
 {%-     set here = opts.extension_modules ~ "/" ~ path[1:] %}
 {%-     if not salt["file.file_exists"](here)

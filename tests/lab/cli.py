@@ -23,13 +23,12 @@ def up(options):
     """a lab that stays up: the services and, if named, more machines"""
     wanted = ["services", *([f"debian-{options.debian}"] if options.machines else ())]
     prepare(argparse.Namespace(trees=wanted))
-    lab = laboratory.Lab(options.name).create()
-    with step("services"):
-        lab.services()
-    for name in options.machines:
-        with step(f"{name}, Debian {options.debian}, Salt {options.salt}"):
-            lab.machine(name, options.debian, options.salt).put_formula()
-    lab.release()
+    with laboratory.Lab(options.name).kept() as lab:
+        with step("services"):
+            lab.services()
+        for name in options.machines:
+            with step(f"{name}, Debian {options.debian}, Salt {options.salt}"):
+                lab.machine(name, options.debian, options.salt).put_formula()
 
 
 def shell(options):
@@ -43,13 +42,15 @@ def shell(options):
 
 def status(_options):
     """the labs on this host"""
+    host.check(packages=False)
     for name in laboratory.names():
-        if (host.STATE / name).is_dir():
-            for each in laboratory.Lab.attach(name).machines.values():
-                state = "up" if each.running else "down"
-                print(f"{name:<12} {each.name:<12} {each.address:<12} {state:<5} {each.root}")
-        else:
-            print(f"{name:<12} leftovers")
+        up = (host.STATE / name).is_dir()
+        machines = laboratory.Lab.attach(name).machines.values() if up else ()
+        for each in machines:
+            state = "up" if each.running else "down"
+            print(f"{name:<12} {each.name:<12} {each.address:<12} {state:<5} {each.root}")
+        if not machines:
+            print(f"{name:<12} no machine: a tree that is being built, or leftovers")
 
 
 def clean(options):
@@ -86,6 +87,7 @@ def _parser():
     sub = verb(demo.demo)
     sub.add_argument("--name", default="demo")
     sub.add_argument("--salt", default="3008")
+    sub.add_argument("--pillar", default=demo.PILLAR, help="another pillar for controller1, an SLS file")
     return parser
 
 

@@ -1,6 +1,7 @@
 """make demo: from an empty machine to a load balancer that is ACTIVE, step by step."""
 
 import json
+import pathlib
 import shlex
 import time
 
@@ -8,7 +9,8 @@ from lab import host, laboratory, trees
 from lab.progress import step
 
 CONTROLLER = "controller1"
-PILLAR = (host.HERE / "pillar" / "octavia.sls").read_text
+PILLAR = host.HERE / "pillar" / "octavia.sls"
+WORKER_LOG = "/var/log/octavia/octavia-worker.log"
 SUBNET = host.DATA["subnet"]["name"]
 # What the demo builds, in the words of the ordinary client; each is waited for.
 OBJECTS = (
@@ -34,7 +36,7 @@ COMMANDS = {"load balancer": "loadbalancer", "health monitor": "loadbalancer hea
 END = """
 Built: {built}, all ACTIVE.
 The lab {name} stays up: {controller} (Debian 12, Salt {salt}, Octavia) and services (MariaDB, RabbitMQ,
-memcached, Keystone).
+memcached, Keystone, Neutron).
 
   python3 tests/lab shell {controller} --name {name}       log in where Octavia runs
       systemctl status 'octavia-*'
@@ -50,31 +52,30 @@ memcached, Keystone).
 def demo(options):
     """the formula on a fresh machine, a load balancer through the API; the lab stays up"""
     started = time.monotonic()
+    try:
+        pillar = pathlib.Path(options.pillar).read_text()
+    except OSError as error:
+        raise host.LabError(f"no pillar: {error}") from None
     host.check(packages=False)
     with step("packages of the host"):
         host.install()
         host.check()
     with step("prepared trees"):
         trees.prepare(["services", "debian-12"])
-    lab = laboratory.Lab(options.name)
-    with step(f"lab {options.name}: network"):
-        lab.create()
-    try:
-        with step("MariaDB, RabbitMQ, memcached, Keystone answer"):
+    with laboratory.Lab(options.name).kept() as lab:
+        with step("MariaDB, RabbitMQ, memcached, Keystone, Neutron answer"):
             services = lab.services()
         with step(f"{CONTROLLER}: a fresh Debian 12"):
             controller = lab.machine(CONTROLLER, 12, options.salt)
         with step(f"{CONTROLLER}: formula and pillar in place"):
             controller.put_formula()
-            controller.put_pillar(PILLAR())
+            controller.put_pillar(pillar)
         with step(f"{CONTROLLER}: salt-call --local state.apply octavia"):
             apply(controller)
         for kind, name, command in OBJECTS:
-            with step(f"openstack {' '.join(command.split()[:3])} …: ACTIVE"):
+            with step(f"openstack {command.split(' --')[0]}: {name.split()[-1]} is ACTIVE"):
                 openstack(services, command)
-                wait_active(services, kind, name)
-    finally:
-        lab.release()  # it stays up, also for a look at what went wrong
+                wait_active(controller, services, kind, name)
     built = ", ".join(f"{kind} {name.split()[-1]}" for kind, name, _ in OBJECTS)
     print(END.format(built=built, name=options.name, controller=CONTROLLER, salt=options.salt))
     print(f"Time: {time.monotonic() - started:.0f} s")
@@ -107,7 +108,7 @@ def openstack(services, command):
     return json.loads(result.stdout or "{}")
 
 
-def wait_active(services, kind, name, timeout=120):
+def wait_active(controller, services, kind, name, timeout=120):
     """Wait until the object is ACTIVE, and the load balancer, which refuses the next change until then."""
     deadline = time.monotonic() + timeout
     command = COMMANDS.get(kind, f"loadbalancer {kind}")
@@ -118,6 +119,6 @@ def wait_active(services, kind, name, timeout=120):
             if status == "ACTIVE":
                 break
             if status == "ERROR" or time.monotonic() > deadline:
-                log = "/var/log/octavia/octavia-worker.log"
-                raise host.LabError(f"{what} is {status}: see {log} on {CONTROLLER}")
+                said = controller.run(f"grep -E ' (ERROR|CRITICAL) ' {WORKER_LOG} | tail -n 3", check=False).stdout
+                raise host.LabError(f"{what} is {status}; {WORKER_LOG} on {CONTROLLER} says:\n{said or 'no error'}")
             time.sleep(0.3)

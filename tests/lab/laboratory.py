@@ -1,6 +1,7 @@
 """A lab: one network, its machines, and the sweep that leaves nothing of it behind."""
 
 import contextlib
+import json
 import pathlib
 import re
 import shutil
@@ -27,12 +28,13 @@ class Lab:
         """What pillars need: lab.json (addresses, users, passwords), and what the services' tree was given.
 
         `ca` is the certificate that MariaDB's and RabbitMQ's are signed by, `certificates` holds what
-        Octavia needs for its amphorae, by file name.
+        Octavia needs for its amphorae, by file name, `subnet` also the ids that Neutron chose.
         """
         made = trees.LAYERS["services"].path / "etc/octavia-lab"
-        authority = made / "ca.crt"
+        authority, subnet = made / "ca.crt", made / "subnet.json"
         return {
             **host.DATA,
+            "subnet": json.loads(subnet.read_text()) if subnet.exists() else host.DATA["subnet"],
             "ca": authority.read_text() if authority.exists() else None,
             "certificates": {path.name: path.read_text() for path in made.glob("amphora/*.pem")},
         }
@@ -42,9 +44,13 @@ class Lab:
     def create(self):
         host.check()
         self._lock = self._take()
-        sweep(self.name)
-        self.directory.mkdir(parents=True)
-        network.Network(self.name).create()
+        try:
+            sweep(self.name)
+            self.directory.mkdir(parents=True)
+            network.Network(self.name).create()
+        except BaseException:
+            self.destroy()
+            raise
         return self
 
     @classmethod
@@ -55,7 +61,8 @@ class Lab:
         if not lab.directory.is_dir():
             raise host.LabError(f"there is no lab {name}; there is: {' '.join(names()) or 'none'}")
         for disk in sorted(lab.directory.iterdir()):
-            lab.machines[disk.name] = lab._machine(disk.name)
+            if disk.name in host.DATA["network"]["machines"]:  # a workshop, where a tree is built, has others
+                lab.machines[disk.name] = lab._machine(disk.name)
         return lab
 
     def destroy(self):
@@ -72,6 +79,24 @@ class Lab:
             self._lock.close()
             self._lock = None
             (host.LOCKS / f"lab-{self.name}").unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def kept(self):
+        """A lab that stays up after the block, also when it fails, for a look; an interruption removes it."""
+        try:
+            yield self.create()
+        except (KeyboardInterrupt, SystemExit):
+            self.destroy()
+            raise
+        except host.LabError as error:
+            if not self._lock:
+                raise
+            raise host.LabError(
+                f"{error}\nThe lab {self.name} stays up for a look; remove it with: "
+                f"python3 tests/lab clean --name {self.name}"
+            ) from None
+        finally:
+            self.release()
 
     def __enter__(self):
         return self.create()
@@ -113,7 +138,7 @@ class Lab:
         return new.start() if start else new
 
     def services(self):
-        """The machine with MariaDB, RabbitMQ, memcached and Keystone; returns when all of them answer."""
+        """The machine with MariaDB, RabbitMQ, memcached, Keystone and Neutron; returns when all of them answer."""
         if "services" not in self.machines:
             new = self._machine("services")
             new.create(trees.prepared("services"))
@@ -145,26 +170,32 @@ def sweep(name):
 
 
 def clean(name=None, everything=False):
-    """Remove one lab or all, with `everything` the prepared trees too; gives the lines to print."""
+    """Remove one lab or all, with `everything` the prepared trees too; yields the lines to print.
+
+    A lab whose process is alive is left alone and named in the error at the end, after all others are gone.
+    """
     host.check(packages=False)
-    said = []
-    for lab in [name] if name else names():
+    wanted, refused = [name] if name else names(), []
+    for lab in wanted:
         taken = host.lock(f"lab-{lab}", wait=False)
         if not taken:
-            owner = host.lock_owner(f"lab-{lab}")
-            raise host.LabError(f"lab {lab} is in use by process {owner}: end that first")
+            refused.append(f"lab {lab} is in use by process {host.lock_owner(f'lab-{lab}')}")
+            continue
         started = time.monotonic()
         sweep(lab)
         (host.LOCKS / f"lab-{lab}").unlink(missing_ok=True)
         taken.close()
-        said.append(f"lab {lab} removed in {time.monotonic() - started:.1f} s")
+        yield f"lab {lab} removed in {time.monotonic() - started:.1f} s"
+    if refused:
+        raise host.LabError(f"{', '.join(refused)}: end that first")
     if everything:
         trees.remove()
-        said.append(f"prepared trees removed: {host.CACHE}")
+        yield f"prepared trees removed: {host.CACHE}"
     if not names():
         for directory in (host.LOCKS, host.STATE):
             shutil.rmtree(directory, ignore_errors=True)
         for directory in {host.STATE.parent, host.CACHE.parent} - {pathlib.Path("/")}:
             with contextlib.suppress(OSError):
                 directory.rmdir()
-    return said or ["no lab here"]
+    if not wanted and not everything:
+        yield "no lab here"

@@ -238,7 +238,10 @@ def resolve(root, path):
 
 
 def mount(layers, disk):
-    """A writable overlay on `layers` at disk/root; what is written lands in disk/upper."""
+    """A writable overlay on `layers` at disk/root; what is written lands in disk/upper.
+
+    It is volatile: fsync returns at once, for packages and databases need not survive the host's power failure.
+    """
     for name in ("upper", "work", "root"):
         (disk / name).mkdir(parents=True, exist_ok=True)
     (disk / "upper").chmod(0o755)
@@ -247,7 +250,7 @@ def mount(layers, disk):
         "-t",
         "overlay",
         "-o",
-        f"lowerdir={':'.join(map(str, layers))},upperdir={disk}/upper,workdir={disk}/work",
+        f"volatile,lowerdir={':'.join(map(str, layers))},upperdir={disk}/upper,workdir={disk}/work",
         host.PREFIX,
         disk / "root",
     )

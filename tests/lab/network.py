@@ -30,6 +30,7 @@ class Network:
             host.run("ip", "netns", "add", self.name)
             _batch(
                 f"link add {device} mtu {mtu} type veth peer name uplink mtu {mtu} netns {self.name}\n"
+                f"link set {device} alias {self.name}\n"
                 f"addr add {outside}/30 dev {device}\n"
                 f"link set {device} up\n"
             )

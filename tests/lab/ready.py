@@ -14,8 +14,8 @@ def talk(port, send, expect):
         return expect in connection.recv(512)
 
 
-def keystone():
-    with urllib.request.urlopen(f"http://{HOST}:5000/v3", timeout=20) as answer:  # noqa: S310
+def http(port, path):
+    with urllib.request.urlopen(f"http://{HOST}:{port}{path}", timeout=20) as answer:  # noqa: S310
         return answer.status == 200
 
 
@@ -24,7 +24,8 @@ CHECKS = {
     # The server speaks first in MariaDB's protocol; in RabbitMQ's it answers with Connection.Start.
     "mariadb": lambda: talk(3306, b"", b"mysql_native_password"),
     "rabbitmq": lambda: talk(5672, b"AMQP\x00\x00\x09\x01", b"RabbitMQ"),
-    "keystone": keystone,
+    "keystone": lambda: http(5000, "/v3"),
+    "neutron": lambda: http(9696, "/"),
 }
 deadline = time.monotonic() + float(sys.argv[1])
 for name, answers in CHECKS.items():

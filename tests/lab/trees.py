@@ -21,9 +21,11 @@ from collections.abc import Callable
 from lab import host, machine, nspawn
 from lab.progress import step
 
+_workshops = set()  # those that are open in this process
 KEPT = 24 * 3600  # seconds that a layer stays in the cache after its last use when another took its place
 
-# A machine of the lab lives for minutes: no timers, no login on the console; nor does its disk need flushing.
+# A machine of the lab lives for minutes: no timers, no login on the console; nor does its disk need flushing, for
+# which dpkg has an option and overlayfs another (machine.mount).
 TUNE = """
 update-ca-certificates
 systemctl mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer \
@@ -49,12 +51,15 @@ done
 DOWNLOAD = """
 apt-get -qq install --download-only {packages}
 """
-# Services come up when the machine boots, not while packages are unpacked in a tree that is not running.
+# Services neither start while packages are unpacked in a tree that is not running, nor at the first boot with their
+# packaged configuration: the states enable what is wanted.
 INSTALL = """
 printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d
+mkdir -p /etc/systemd/system-preset
+printf 'disable *\\n' > /etc/systemd/system-preset/00-lab.preset
 apt-get -qq install --no-install-recommends {packages}
 apt-get clean
-rm /usr/sbin/policy-rc.d
+rm /usr/sbin/policy-rc.d /etc/systemd/system-preset/00-lab.preset
 """
 FORGET = "rm -rf /srv/lab /var/cache/salt /var/log/salt /etc/machine-id; : > /etc/machine-id"
 
@@ -227,7 +232,7 @@ LAYERS = {
         *(layer for number in host.DATA["debian"] for layer in _per_debian(number)),
         Layer(
             "packages-services",
-            "packages of MariaDB, RabbitMQ, memcached, Keystone",
+            "packages of MariaDB, RabbitMQ, memcached, Keystone, Neutron",
             "base-12",
             lambda layer: (INSTALL, layer.packages),
             _install_build,
@@ -235,7 +240,7 @@ LAYERS = {
         ),
         Layer(
             "services",
-            "MariaDB, RabbitMQ, memcached, Keystone configured",
+            "MariaDB, RabbitMQ, memcached, Keystone, Neutron configured",
             "packages-services",
             _services_inputs,
             _services_build,
@@ -297,9 +302,23 @@ def prepare(trees=None):
         # In the order of what needs what, so that each finds the futures it waits for.
         for layer in sorted(wanted.values(), key=lambda layer: bool(layer.needs)):
             futures[layer.name] = pool.submit(build, layer)
-        for future in futures.values():
-            future.result()
+        try:
+            for future in futures.values():
+                future.result()
+        except (KeyboardInterrupt, SystemExit):
+            _abort(pool, futures.values())
+            raise
     prune()
+
+
+def _abort(pool, futures):
+    """End what runs in the workshops, so that the threads that wait for it tidy up and end, too."""
+    pool.shutdown(wait=False, cancel_futures=True)
+    while not all(future.done() for future in futures):
+        for group in nspawn.leftovers():
+            if group.name.startswith(tuple(f"{host.PREFIX}-{name}" for name in _workshops)):
+                nspawn.end(group)
+        time.sleep(0.1)
 
 
 def _build(layer):
@@ -334,9 +353,11 @@ def _workshop(layer):
         laboratory.sweep(name)
         disk = host.STATE / name / "tree"
         (disk / "upper").mkdir(parents=True)
+        _workshops.add(name)
         try:
             yield disk
         finally:
+            _workshops.discard(name)
             laboratory.sweep(name)
             (host.LOCKS / f"lab-{name}").unlink(missing_ok=True)
 

@@ -28,14 +28,19 @@ keystone_configuration:
     - require:
       - pkg: keystone_packages
 
-# As packaged it has eight processes; the lab asks little and has few cores.
-keystone_processes:
+# As packaged it has eight processes, each of which loads the whole of Keystone; the lab asks little and has few cores.
+{%- for name, number in {'processes': 1, 'threads': 4}.items() %}
+
+keystone_{{ name }}:
   file.replace:
     - name: /etc/keystone/keystone-uwsgi.ini
-    - pattern: '^(processes|threads)\s*=.*$'
-    - repl: '\1 = 2'
+    - pattern: '^{{ name }}\s*=.*$'
+    - repl: {{ name }} = {{ number }}
     - require:
       - pkg: keystone_packages
+    - watch_in:
+      - service: keystone_service
+{%- endfor %}
 
 keystone_database:
   cmd.run:
@@ -78,7 +83,6 @@ keystone_service:
       - cmd: keystone_bootstrap
     - watch:
       - file: keystone_configuration
-      - file: keystone_processes
 
 keystone_clouds:
   file.serialize:

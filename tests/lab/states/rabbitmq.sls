@@ -46,6 +46,24 @@ rabbitmq_configuration:
     - require:
       - pkg: rabbitmq_packages
 
+# Erlang's schedulers would spin while they wait, on cores that the tests need.
+rabbitmq_environment:
+  file.managed:
+    - name: /etc/rabbitmq/rabbitmq-env.conf
+    - contents: SERVER_ADDITIONAL_ERL_ARGS="+sbwt none +sbwtdcpu none +sbwtdio none"
+    - require:
+      - pkg: rabbitmq_packages
+
+# It needs seconds to start, and systemd would hold back what is ordered after it, Keystone and Neutron among them:
+# these come up at the same time. Who needs the server itself waits for its port.
+rabbitmq_start:
+  file.managed:
+    - name: /etc/systemd/system/rabbitmq-server.service.d/octavia-lab.conf
+    - makedirs: true
+    - contents: |
+        [Service]
+        Type=exec
+
 rabbitmq_service:
   service.running:
     - name: rabbitmq-server
@@ -56,3 +74,5 @@ rabbitmq_service:
       - file: rabbitmq_key
       - file: rabbitmq_definitions
       - file: rabbitmq_configuration
+      - file: rabbitmq_environment
+      - file: rabbitmq_start

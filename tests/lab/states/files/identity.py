@@ -10,6 +10,7 @@ import openstack
 # who has which roles in the user's own project
 ROLES = {
     "octavia": ("admin", "service"),
+    "neutron": ("admin", "service"),
     "demo": ("member", "load-balancer_member"),
     "outsider": ("member",),  # a member without Octavia's role: has to be refused
 }

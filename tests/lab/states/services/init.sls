@@ -4,5 +4,5 @@ include:
   - rabbitmq
   - memcached
   - keystone
-  - subnets
+  - neutron
   - amphora_ca

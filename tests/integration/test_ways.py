@@ -1,0 +1,123 @@
+"""
+The ways to the formula: as installed by `make install`, on a minion that never synced a module, and by salt-ssh.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from control_plane import apply, changed, unit_state
+from harness import ROOT
+
+TREE = "/usr/share/salt-formulas/env"
+SSH = """\
+root_dir: {home}
+pki_dir: {home}/pki
+file_roots: {{base: [{home}/env]}}
+pillar_roots: {{base: [{home}/pillar]}}
+roster_file: {home}/roster
+ssh_log_file: {home}/ssh.log
+log_file: {home}/log
+"""
+ROSTER = """\
+controller2:
+  host: 10.77.0.12
+  user: root
+  priv: {key}
+  minion_opts: {{state_output: changes}}
+"""
+
+
+def inside(lab):
+    """Runs a command of this host in the network of the lab."""
+    return ["ip", "netns", "exec", f"octavia-lab-{lab.name}"]
+
+
+@pytest.fixture(scope="module")
+def wanted(pillar):
+    return pillar(
+        {
+            "database": {"name": "octavia_ways"},
+            "api": {"bind": {"address": "10.77.0.12"}},
+            "manager": {"enabled": False},
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """What `make install` puts on a machine."""
+    target = tmp_path_factory.mktemp("install")
+    subprocess.run(["make", "-s", "-C", ROOT, "install", f"DESTDIR={target}"], check=True)
+    return Path(f"{target}{TREE}")
+
+
+@pytest.fixture(scope="module")
+def key(machine, tmp_path_factory):
+    """A key that opens the machine by ssh."""
+    key = tmp_path_factory.mktemp("ssh") / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    machine.write("/root/.ssh/authorized_keys", key.with_suffix(".pub").read_text(), 0o600)
+    machine.run("chmod 700 /root/.ssh; systemctl start ssh")
+    return key
+
+
+@pytest.fixture(scope="module")
+def machine(lab, installed, wanted):
+    machine = lab.machine("controller2", debian="12", salt="3008")
+    machine.put_formula()
+    machine.run("rm -r /srv/salt")
+    machine.put_tree(installed, TREE)
+    machine.write("/etc/salt/minion", machine.read("/etc/salt/minion").replace("/srv/salt", TREE))
+    machine.put_pillar(wanted)
+    yield machine
+    machine.destroy()
+
+
+def test_the_installed_formula_brings_up_the_api_on_a_minion_that_never_synced(machine):
+    states = apply(machine, "octavia.api")
+    assert states["octavia_sync"]["changes"] and states["octavia_api_service"]["changes"]
+    assert unit_state(machine, "octavia-api") == ("active", "enabled")
+    assert changed(apply(machine, "octavia.api")) == {}
+
+
+def test_the_verifier_of_kitchen_is_content(lab, machine, key):
+    environment = {"KITCHEN_SUITE": "api_single", "KITCHEN_HOSTNAME": machine.address, "KITCHEN_SSH_KEY": str(key)}
+    done = subprocess.run(
+        [*inside(lab), sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", ROOT / "tests" / "verify"],
+        capture_output=True, text=True, timeout=120, env={**os.environ, **environment},
+    )  # fmt: skip
+    assert done.returncode == 0 and "4 passed" in done.stdout, done.stdout
+
+
+def test_salt_ssh_finds_nothing_to_do_and_then_does_what_the_pillar_says(
+    lab, machine, key, installed, wanted, tmp_path
+):
+    home = tmp_path
+    shutil.copytree(installed, home / "env")
+    (home / "pillar").mkdir()
+    (home / "pillar" / "top.sls").write_text("base: {'*': [octavia]}\n")
+    (home / "master").write_text(SSH.format(home=home))
+    (home / "roster").write_text(ROSTER.format(key=key))
+
+    def ssh():
+        (home / "pillar" / "octavia.sls").write_text("#!json\n" + json.dumps(wanted))
+        salt = [str(Path(sys.executable).parent / "salt-ssh"), "-c", str(home), "-i", "--out=json", "controller2"]
+        done = subprocess.run(
+            [*inside(lab), *salt, "state.apply", "octavia.api"],
+            capture_output=True, text=True, timeout=300, env={**os.environ, "HOME": str(home)},
+        )  # fmt: skip
+        data = json.loads(done.stdout)["controller2"]
+        assert isinstance(data, dict), done.stdout + done.stderr
+        states = {state["__id__"]: state for state in data.get("return", data).values()}
+        assert [state["comment"] for state in states.values() if state["result"] is False] == []
+        return changed(states)
+
+    assert ssh() == {}
+    wanted["octavia"]["api"]["threads"] = 3
+    assert ssh().keys() == {"octavia_api_uwsgi", "octavia_api_service"}
+    assert ssh() == {}
