@@ -20,7 +20,7 @@ demo: ## deploy Octavia in a throw-away lab and make a load balancer
 	@python3 tests/lab demo --name $(LAB)
 
 .PHONY: test
-test: venvs ## lint, unit, render (both Salt versions), integration
+test: venvs lab ## lint, unit, render (both Salt versions), integration
 	@echo "== Salt 3006: unit, render"
 	@$(PYTEST3006) -m "not lint and not slow" tests/unit tests/render
 	@echo "== Salt 3008: lint, unit, render, integration"
@@ -29,7 +29,7 @@ test: venvs ## lint, unit, render (both Salt versions), integration
 # --- more and less than `test`
 
 .PHONY: test-all
-test-all: venvs ## test, and what is too slow for every day
+test-all: venvs lab ## test, and what is too slow for every day
 	@echo "== Salt 3006: unit, render"
 	@$(PYTEST3006) -m "not lint" tests/unit tests/render
 	@echo "== Salt 3008: everything"
@@ -53,11 +53,11 @@ render: $(VENVS) ## every SLS for every test pillar, on both Salt versions
 	$(PYTEST3008) -m "not slow" tests/render
 
 .PHONY: integration
-integration: .venv/3008/.stamp ## the formula on real machines, in the lab
+integration: .venv/3008/.stamp lab ## the formula on real machines, in the lab
 	$(PYTEST3008) -m "not slow" tests/integration
 
 .PHONY: bench
-bench: .venv/3008/.stamp ## what a converged run costs
+bench: .venv/3008/.stamp lab ## what a converged run costs
 	.venv/3008/bin/python tests/bench
 
 # --- the lab

@@ -13,7 +13,7 @@ import pymysql
 
 HIDDEN = "(hidden)"
 
-NO_ACCESS_TO_DATABASE, ACCESS_DENIED, UNKNOWN_DATABASE, SYNTAX_ERROR = 1044, 1045, 1049, 1064
+NO_ACCESS_TO_DATABASE, ACCESS_DENIED, UNKNOWN_DATABASE, SYNTAX_ERROR, NO_SUCH_ACCOUNT = 1044, 1045, 1049, 1064, 1698
 
 # What Octavia's users fill by way of the API, and the key. The other tables hold constants of the migrations,
 # and some of these a row with an id of zeros, which stands for what was deleted.
@@ -107,7 +107,12 @@ def schema(server, may_be_missing=False):
             migrated = "alembic_version" in tables
             revisions = _rows(connection, "SELECT version_num FROM alembic_version") if migrated else ()
     except pymysql.MySQLError as exc:
-        if may_be_missing and exc.args[0] in (NO_ACCESS_TO_DATABASE, ACCESS_DENIED, UNKNOWN_DATABASE):
+        if may_be_missing and exc.args[0] in (
+            NO_ACCESS_TO_DATABASE,
+            ACCESS_DENIED,
+            UNKNOWN_DATABASE,
+            NO_SUCH_ACCOUNT,
+        ):
             return {"current": None, "head": wanted, "empty": True}
         raise
     return {"current": revisions[0][0] if revisions else None, "head": wanted, "empty": not tables}

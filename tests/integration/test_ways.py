@@ -79,6 +79,8 @@ def machine(lab, installed, wanted):
 
 
 def test_the_installed_formula_brings_up_the_api_on_a_minion_that_never_synced(machine):
+    apply(machine, "octavia.db.create")
+    machine.run("rm -r /var/cache/salt")
     states = apply(machine, "octavia.api")
     assert states["octavia_sync"]["changes"] and states["octavia_api_service"]["changes"]
     assert unit_state(machine, "octavia-api") == ("active", "enabled")

@@ -198,6 +198,7 @@ def test_a_socket_needs_no_password(db, settings, host):
     ("line", "function", "key"),
     [
         ('OperationalError: (1045, "Access denied")', "ping", "octavia:database:password"),
+        ('OperationalError: (1698, "Access denied")', "ping", "octavia:database:password"),
         ('OperationalError: (1049, "Unknown database")', "ping", "octavia:database:name"),
         ('OperationalError: (2003, "Can\'t connect")', "ping", "octavia:database:host"),
         ('OperationalError: (2003, "[SSL: CERTIFICATE_VERIFY_FAILED]")', "ping", "octavia:database:ssl"),
