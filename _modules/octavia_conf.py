@@ -195,14 +195,15 @@ def values(saltenv=None):
 
         salt-call --out=quiet octavia_conf.values
     """
-    facts = data(saltenv)
-    defaults, answers = facts["defaults"], said(saltenv)
-    result = {}
-    for key in facts["conf"]["keys"]:
-        value = answers[key][0][1] if key in answers else _get(defaults, key)
-        if value is not None:
-            result[key] = value
-    return result
+    if "octavia_conf.values" not in __context__:
+        facts = data(saltenv)
+        defaults, answers = facts["defaults"], said(saltenv)
+        result = __context__["octavia_conf.values"] = {}
+        for key in facts["conf"]["keys"]:
+            value = answers[key][0][1] if key in answers else _get(defaults, key)
+            if value is not None:
+                result[key] = value
+    return dict(__context__["octavia_conf.values"])
 
 
 def settings(saltenv=None, mask=True):
@@ -244,7 +245,7 @@ def installed(saltenv=None):
     """
     Return the version of the Octavia that the host's Python has (``11.0.0``), or None.
 
-    Read from the metadata of the Python package, without starting anything.
+    Read from the metadata of the Python package, without starting anything, and remembered until packages change.
 
     CLI Example:
 
@@ -252,10 +253,11 @@ def installed(saltenv=None):
 
         salt-call octavia_conf.installed
     """
-    path = _family(data(saltenv))["host"]["metadata_path"]
-    for found in importlib.metadata.distributions(name="octavia", path=path):
-        return found.version
-    return None
+    if not __context__.get("octavia_conf.installed"):
+        path = _family(data(saltenv))["host"]["metadata_path"]
+        found = next(iter(importlib.metadata.distributions(name="octavia", path=path)), None)
+        __context__["octavia_conf.installed"] = found and found.version
+    return __context__["octavia_conf.installed"]
 
 
 def offered(saltenv=None):

@@ -15,7 +15,7 @@ _DPKG_UPDATES = "/var/lib/dpkg/updates"
 
 def missing(pkgs):
     """
-    Return those packages that are not installed.
+    Return those packages that are not installed. What is installed is remembered until packages change.
 
     pkgs
         Names, or ``{name: version}``, as ``pkg.installed`` takes them.
@@ -26,9 +26,25 @@ def missing(pkgs):
 
         salt-call octavia_pkg.missing '[octavia-api, octavia-worker]'
     """
-    present = __salt__["pkg.list_pkgs"]()
+    if "octavia_pkg.present" not in __context__:
+        __context__["octavia_pkg.present"] = set(__salt__["pkg.list_pkgs"]())
+    present = __context__["octavia_pkg.present"]
     names = [next(iter(item)) if isinstance(item, dict) else item for item in pkgs]
     return [name for name in names if name not in present]
+
+
+def forget():
+    """
+    Forget what was known of packages, units and the installed Octavia. Called after packages have changed.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_pkg.forget
+    """
+    for known in ("octavia_pkg.present", "octavia_conf.installed", "octavia_service.status"):
+        __context__.pop(known, None)
 
 
 def _masked(unit):

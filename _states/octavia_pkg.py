@@ -44,8 +44,7 @@ def installed(name, roles, **kwargs):
                 return _install(name, pkgs, refresh=True)
             finally:
                 __salt__["octavia_pkg.release"](hold)
-                # what systemd knew of the units before is of no use now
-                __context__.pop("octavia_service.status", None)
+                __salt__["octavia_pkg.forget"]()
         __salt__["octavia_pkg.release"](hold)
         ret["comment"] = "All packages are installed"
     except CommandExecutionError as exc:

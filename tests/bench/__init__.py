@@ -1,0 +1,1 @@
+"""What a converged run costs: CPU against floors, counters, memory. The counters are held by a test too."""
