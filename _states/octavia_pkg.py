@@ -36,7 +36,13 @@ def installed(name, roles, **kwargs):
         units = __salt__["octavia_conf.settings"](saltenv=__env__)["units"]
         hold = [units[role] for role in roles if role in units]
         if __opts__["test"]:
-            return {**_install(name, pkgs, refresh=False), "name": name}
+            # the states after an aggregated one will find its packages there
+            planned = __context__.setdefault("octavia_pkg.planned", set())
+            if planned.issuperset(__salt__["octavia_pkg.missing"](pkgs)):
+                ret["comment"] = "All packages are installed"
+                return ret
+            planned.update(pkgs)
+            return _install(name, pkgs, refresh=False)
         if __salt__["octavia_pkg.missing"](pkgs):
             try:
                 __salt__["octavia_pkg.hold"](hold)

@@ -166,3 +166,14 @@ def test_states_of_another_kind_are_left_alone(host):
     chunks = [_chunk("a", ["api"]), other, removed]
     assert host.state("octavia_pkg").mod_aggregate(chunks[0], chunks, {})["roles"] == ["api"]
     assert "__agg__" not in other and "__agg__" not in removed
+
+
+def test_a_dry_run_announces_a_package_once(host):
+    """The aggregated state that comes first installs it, and the later ones find it there."""
+    host.opts["test"] = True
+    state = host.state("octavia_pkg")
+    host.installer.return_value = DONE | {"result": None}
+    assert state.installed("first", ["client", "api"])["changes"]
+    later = state.installed("later", ["api"])
+    assert (later["result"], later["changes"]) == (True, {})
+    assert state.installed("other", ["worker"])["changes"]
