@@ -4,6 +4,7 @@ machines that the tests ask for.
 """
 
 import copy
+import os
 
 import pytest
 from harness import Pem
@@ -13,7 +14,7 @@ from salt.utils.dictupdate import update
 
 @pytest.fixture(scope="session")
 def lab():
-    with Lab("test") as lab:
+    with Lab(f"test{os.getpid()}") as lab:
         lab.services()
         yield lab
 

@@ -154,6 +154,20 @@ class TestController:
         plan = changed(apply(controller, test=True))
         assert set(plan) == set(changed(apply(controller))) == {"octavia_conf", "octavia_api_service"}
 
+    def test_database_and_queue_are_reached_by_tls(self, controller, wanted, services, lab, first_run):
+        authority = "/etc/ssl/lab-ca.pem"
+        controller.write(authority, lab.facts["ca"])
+        tls = {"enabled": True, "ca": authority}
+        wanted.say({"database": {"ssl": tls}, "message_queue": {"port": lab.facts["rabbitmq"]["tls_port"], "ssl": tls}})
+        apply(controller)
+        api = Api(services, lab.facts)
+        lb = api.make("loadbalancer", {"name": "tls", "vip_subnet_id": "7f0d5a1e-6f0c-4d0e-9a53-2f6a4c9b7d10"})
+        assert api.call("DELETE", f"/v2/lbaas/loadbalancers/{lb}")[0] == 204
+        assert "?ssl_ca=" in controller.read("/etc/octavia/octavia.conf")
+        talks = {line.split()[3] for line in controller.run("ss -Hnt state established").stdout.splitlines()}
+        assert "10.77.0.2:5671" in talks and "10.77.0.2:5672" not in talks
+        assert changed(apply(controller)) == {}
+
     def test_a_certificate_that_changes_restarts_those_who_read_it(self, controller, wanted, first_run):
         text = wanted.pillar["octavia"]["certificates"]["client_ca.cert.pem"]
         wanted.say({"certificates": {"client_ca.cert.pem": f"# renewed\n{text}"}})
