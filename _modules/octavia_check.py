@@ -427,8 +427,7 @@ def _file_faults(saltenv):
     placed = __pillar__["octavia"].get("certificates") or {}
     lacking = set()
     for key, spec in __salt__["octavia_conf.data"](saltenv)["conf"]["keys"].items():
-        switch = f"{key.rpartition(':')[0]}:enabled"
-        if spec["type"] != "file" or key not in value or value.get(switch) is False:
+        if spec["type"] != "file" or key not in value or __salt__["octavia_conf.is_off"](key, value):
             continue
         if key.startswith("manager:") and not manager:
             continue
