@@ -40,13 +40,13 @@ def pillar(saltenv=None):
     tree = {} if tree is None else tree
     if not isinstance(tree, dict):
         return {"faults": [f"octavia: is {_kind(tree)}, must be a mapping"], "warnings": []}
-    facts = __salt__["octavia_conf.data"](saltenv)
+    facts = __salt__["octavia_pillar.data"](saltenv)
     keys = facts["conf"]["keys"]
     faults = _unknown(tree, facts)
     if faults:
         # what stands at the wrong place would be reported again, as missing
         return {"faults": faults, "warnings": []}
-    answers = __salt__["octavia_conf.said"](saltenv)
+    answers = __salt__["octavia_pillar.said"](saltenv)
     warnings = []
     lenient = tree.get("allow_insecure") is True
     for key, places in _everything_said(tree, keys):
@@ -72,7 +72,7 @@ def pillar(saltenv=None):
 def _unknown(tree, facts):
     """Keys that the formula does not know, and mappings where a value belongs or the reverse."""
     keys = facts["conf"]["keys"]
-    conf, shared = set(keys), [k for k, s in keys.items() if __salt__["octavia_conf.is_shared"](k, s)]
+    conf, shared = set(keys), [k for k, s in keys.items() if __salt__["octavia_pillar.is_shared"](k, s)]
     for role in _ROLES:
         conf.update(f"{role}:{key}" for key in shared)
     conf.update(f"certificates:{spec['content']}" for spec in keys.values() if "content" in spec)
@@ -168,7 +168,7 @@ def _everything_said(tree, keys):
     """Each key with all the places that say it, those of roles that are off too, and its options in config."""
     for key, spec in keys.items():
         places = [key]
-        if __salt__["octavia_conf.is_shared"](key, spec):
+        if __salt__["octavia_pillar.is_shared"](key, spec):
             places += [f"{role}:{key}" for role in _ROLES]
         names = spec.get("option", [])
         options = [f"config:{name.replace('/', ':')}" for name in ([names] if isinstance(names, str) else names)]
@@ -321,16 +321,16 @@ def _disagreeing(answers):
 
 def _missing(answers, saltenv):
     """Required keys that nobody says."""
-    enabled = __salt__["octavia_conf.roles"](saltenv)
-    value = __salt__["octavia_conf.values"](saltenv)
+    enabled = __salt__["octavia_pillar.roles"](saltenv)
+    value = __salt__["octavia_pillar.values"](saltenv)
     if not enabled:
         return _missing_for_db(value, alone=True)
     manager = set(enabled) & {"worker", "health_manager", "housekeeping"}
     # the API tells the workers by it what to do; nobody else listens
     queue = set(enabled) & {"api", "worker"}
-    real = __salt__["octavia_conf.has_amphorae"](saltenv)
+    real = __salt__["octavia_pillar.has_amphorae"](saltenv)
     faults = _missing_for_db(value)
-    for key, spec in __salt__["octavia_conf.data"](saltenv)["conf"]["keys"].items():
+    for key, spec in __salt__["octavia_pillar.data"](saltenv)["conf"]["keys"].items():
         required = spec.get("required")
         if not required or value.get(key, []) != [] or (required == "real" and not real):
             continue
@@ -367,9 +367,9 @@ def _targets(value):
 
 
 def _unprotected(saltenv):
-    if not __salt__["octavia_conf.roles"](saltenv):
+    if not __salt__["octavia_pillar.roles"](saltenv):
         return []
-    if "certificates:server_certs_key_passphrase" in __salt__["octavia_conf.values"](saltenv):
+    if "certificates:server_certs_key_passphrase" in __salt__["octavia_pillar.values"](saltenv):
         return []
     return [
         "octavia:certificates:server_certs_key_passphrase: is not set, so the keys of amphora certificates lie in the "
@@ -391,22 +391,22 @@ def host(saltenv=None):
 
         salt-call octavia_check.host
     """
-    if not __salt__["octavia_conf.roles"](saltenv):
+    if not __salt__["octavia_pillar.roles"](saltenv):
         return []
     return [fault for fault in (*_release_faults(saltenv), *_file_faults(saltenv), _database_fault(saltenv)) if fault]
 
 
 def _release_faults(saltenv):
-    answers = __salt__["octavia_conf.said"](saltenv).get("version", [])
-    have = __salt__["octavia_conf.installed"](saltenv)
+    answers = __salt__["octavia_pillar.said"](saltenv).get("version", [])
+    have = __salt__["octavia_release.installed"](saltenv)
     if have and not answers:
         return
     try:
-        found = __salt__["octavia_conf.release"](saltenv)
+        found = __salt__["octavia_release.facts"](saltenv)
     except CommandExecutionError as exc:
         yield str(exc)
         return
-    facts = __salt__["octavia_conf.data"](saltenv)
+    facts = __salt__["octavia_pillar.data"](saltenv)
     for place, version in answers:
         # 2025.1 without quotes is a number
         wanted = _release(str(version), facts)
@@ -421,13 +421,13 @@ def _release_faults(saltenv):
 
 def _file_faults(saltenv):
     """Files that octavia.conf will name and that nobody will have put there."""
-    value = __salt__["octavia_conf.values"](saltenv)
+    value = __salt__["octavia_pillar.values"](saltenv)
     # with noop drivers too: the worker signs a certificate for every amphora, and reads what goes along with it
-    manager = set(__salt__["octavia_conf.roles"](saltenv)) & {"worker", "health_manager", "housekeeping"}
+    manager = set(__salt__["octavia_pillar.roles"](saltenv)) & {"worker", "health_manager", "housekeeping"}
     placed = __pillar__["octavia"].get("certificates") or {}
     lacking = set()
-    for key, spec in __salt__["octavia_conf.data"](saltenv)["conf"]["keys"].items():
-        if spec["type"] != "file" or key not in value or __salt__["octavia_conf.is_off"](key, value):
+    for key, spec in __salt__["octavia_pillar.data"](saltenv)["conf"]["keys"].items():
+        if spec["type"] != "file" or key not in value or __salt__["octavia_pillar.is_off"](key, value):
             continue
         if key.startswith("manager:") and not manager:
             continue
@@ -444,7 +444,7 @@ def _database_fault(saltenv):
     """Only while a migration is due: a converged host does not need its database in order to be converged."""
     if not __salt__["octavia_db.due"](saltenv=saltenv):
         return None
-    value = __salt__["octavia_conf.values"](saltenv)
+    value = __salt__["octavia_pillar.values"](saltenv)
     server, port = value["database:host"], value["database:port"]
     try:
         with socket.create_connection((server, port), timeout=_PATIENCE) as connection:

@@ -1,28 +1,19 @@
 """
-What the pillar wants of Octavia, and octavia.conf made from it.
+octavia.conf, made from the pillar, and who reads what in it.
 
-The pillar below ``octavia`` is read key by key with the help of ``octavia/conf.yaml``, which says for each key what its
-value may be, which option of octavia.conf it feeds and which services read that option. Defaults and names of the
-distribution come from the files beside it. Nothing here starts a process or opens a connection.
+``octavia/conf.yaml`` says for each pillar key which option it feeds and which services read that option. Nothing here
+starts a process or opens a connection.
 """
 
 import fnmatch
 import hashlib
-import importlib.metadata
 import ipaddress
 import os
 import re
 from urllib.parse import quote
 
-import yaml
-from salt.exceptions import CommandExecutionError
-
 ROLES = ("api", "manager", "driver_agent")
-COMPONENTS = ("worker", "health_manager", "housekeeping")
 HIDDEN = "(hidden)"
-
-# Sections of the pillar that stand on their own. Any other key is shared by the roles.
-_OWN = (*ROLES, "client", "db", "monitoring")
 
 # Secret options that no pillar key of ours feeds, so that octavia:config can set them and they stay hidden.
 _SECRET_OPTIONS = (
@@ -35,280 +26,6 @@ _SECRET_OPTIONS = (
     "*/heartbeat_key",
     "*/sasl_*",
 )
-
-
-def data(saltenv=None):
-    """
-    Return the formula's data files: ``conf``, ``defaults``, ``osfamilymap`` and ``releasemap``.
-
-    saltenv
-        Environment of the file server; that of the minion by default.
-
-    Raises CommandExecutionError when a file is missing.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-call octavia_conf.data
-    """
-    saltenv = saltenv or __opts__.get("saltenv") or "base"
-    cached = __context__.setdefault("octavia_conf.data", {})
-    if saltenv not in cached:
-        cached[saltenv] = {
-            name: _load(f"salt://octavia/{name}.yaml", saltenv)
-            for name in ("conf", "defaults", "osfamilymap", "releasemap")
-        }
-    return cached[saltenv]
-
-
-def _load(url, saltenv):
-    path = __salt__["cp.cache_file"](url, saltenv)
-    if not path:
-        raise CommandExecutionError(f"{url} is not on the file server (saltenv {saltenv})")
-    with open(path, encoding="utf-8") as stream:
-        return yaml.load(stream, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-
-
-def _pillar():
-    pillar = __pillar__.get("octavia")
-    return pillar if isinstance(pillar, dict) else {}
-
-
-def _get(tree, key):
-    """The value at ``a:b:c`` in nested dicts, None where there is none."""
-    for part in key.split(":"):
-        if not isinstance(tree, dict) or part not in tree:
-            return None
-        tree = tree[part]
-    return tree
-
-
-def is_shared(key, spec):
-    """
-    Tell whether a key of conf.yaml may be said for all roles at once.
-
-    key, spec
-        An entry of ``keys`` in ``octavia/conf.yaml``.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-call octavia_conf.is_shared database:host '{type: host}'
-    """
-    return spec.get("scope") != "host" and key.split(":")[0] not in _OWN
-
-
-def roles(saltenv=None):
-    """
-    Return the enabled roles of this host, in the order in which they are set up.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-call octavia_conf.roles
-    """
-    facts, pillar = data(saltenv), _pillar()
-    found = ["api"] if _get(pillar, "api:enabled") is True else []
-    if _get(pillar, "manager:enabled") is True:
-        units = _units(facts)
-        named = _get(pillar, "manager:services")
-        wanted = _get(pillar, "manager:components")
-        wanted = wanted if isinstance(wanted, list) else facts["defaults"]["manager"]["components"]
-        found += [c for c in COMPONENTS if c in wanted and (not isinstance(named, list) or units[c] in named)]
-    if _get(pillar, "driver_agent:enabled") is True:
-        found.append("driver_agent")
-    return found
-
-
-def _units(facts):
-    """systemd units by role; octavia:api:services names that of the API."""
-    units = _family(facts)["units"]
-    named = _get(_pillar(), "api:services")
-    return {**units, "api": named[0]} if isinstance(named, list) and len(named) == 1 else units
-
-
-def packages(wanted, saltenv=None):
-    """
-    Return the packages of some roles: those that the pillar names for a role (``pkgs``), else the distribution's.
-
-    wanted
-        List of roles: api, worker, health_manager, housekeeping, driver_agent, client, db.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-call octavia_conf.packages '[api, worker]'
-    """
-    known, found = _family(data(saltenv))["packages"], []
-    for role in wanted:
-        named = _get(_pillar(), f"{'manager' if role in COMPONENTS else role}:pkgs")
-        found += [name for name in (named if isinstance(named, list) else known[role]) if name not in found]
-    return found
-
-
-def _family(facts):
-    """Names and paths of the distribution, under what the pillar says of them."""
-    families, pillar = facts["osfamilymap"], _pillar()
-    family = dict(families.get(__grains__.get("os_family"), families["Debian"]))
-    for name in ("host", "units", "packages"):
-        family[name] = {**family[name], **(pillar[name] if isinstance(pillar.get(name), dict) else {})}
-    family["offered_by"] = pillar.get("offered_by") or family["offered_by"]
-    return family
-
-
-def said(saltenv=None):
-    """
-    Return every named key that the pillar answers, as ``{key: [[full pillar key, value], ...]}``.
-
-    A shared key has one entry for each place that says it and concerns an enabled role: the role's own section
-    first, then ``octavia:``. Values are shown as they are, secrets too: meant for other modules.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-call --out=quiet octavia_conf.said
-    """
-    facts, pillar = data(saltenv), _pillar()
-    enabled = [role for role in ROLES if _get(pillar, f"{role}:enabled") is True]
-    answers = {}
-    for key, spec in facts["conf"]["keys"].items():
-        places = [f"{role}:{key}" for role in enabled] if is_shared(key, spec) else []
-        found = [(f"octavia:{place}", _get(pillar, place)) for place in (*places, key)]
-        found = [(place, value) for place, value in found if value is not None]
-        if found:
-            answers[key] = found
-    return answers
-
-
-def values(saltenv=None):
-    """
-    Return the value of every named key on this host, defaults included, as ``{key: value}``; secrets as they are.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-call --out=quiet octavia_conf.values
-    """
-    if "octavia_conf.values" not in __context__:
-        facts = data(saltenv)
-        defaults, answers = facts["defaults"], said(saltenv)
-        result = __context__["octavia_conf.values"] = {}
-        for key in facts["conf"]["keys"]:
-            value = answers[key][0][1] if key in answers else _get(defaults, key)
-            if value is not None:
-                result[key] = value
-    return dict(__context__["octavia_conf.values"])
-
-
-def settings(saltenv=None, mask=True):
-    """
-    Return what this host is to be, as one nested dict: paths, enabled roles, installed release, values of all keys.
-
-    mask
-        Hide secrets. Other modules say False.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-call octavia_conf.settings
-    """
-    facts = data(saltenv)
-    host = _family(facts)["host"]
-    result = {}
-    keys = facts["conf"]["keys"]
-    for key, value in values(saltenv).items():
-        *parents, last = key.split(":")
-        node = result
-        for part in parents:
-            node = node.setdefault(part, {}) if isinstance(node, dict) else {}
-        if isinstance(node, dict) and not isinstance(value, dict):
-            node[last] = HIDDEN if mask and keys[key].get("secret") else value
-    result.update(
-        host,
-        units=_units(facts),
-        conf_file=f"{host['conf_dir']}/octavia.conf",
-        db_manage=f"{host['bin_dir']}/octavia-db-manage",
-        roles=roles(saltenv),
-        release=installed(saltenv),
-    )
-    return result
-
-
-def installed(saltenv=None):
-    """
-    Return the version of the Octavia that the host's Python has (``11.0.0``), or None.
-
-    Read from the metadata of the Python package, without starting anything, and remembered until packages change.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-call octavia_conf.installed
-    """
-    if not __context__.get("octavia_conf.installed"):
-        path = _family(data(saltenv))["host"]["metadata_path"]
-        found = next(iter(importlib.metadata.distributions(name="octavia", path=path)), None)
-        __context__["octavia_conf.installed"] = found and found.version
-    return __context__["octavia_conf.installed"]
-
-
-def offered(saltenv=None):
-    """
-    Return the version of Octavia that the package source offers (``11.0.0``), or None.
-
-    Asks the package manager, and refreshes its lists once where they know nothing of Octavia.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-call octavia_conf.offered
-    """
-    if "octavia_conf.offered" not in __context__:
-        package = _family(data(saltenv))["offered_by"]
-        version = __salt__["pkg.latest_version"](package, refresh=False)
-        if not version:
-            __salt__["pkg.refresh_db"]()
-            version = __salt__["pkg.latest_version"](package, refresh=False)
-        # 1:11.0.0-2+deb12u1 -> 11.0.0
-        __context__["octavia_conf.offered"] = (version or "").split(":")[-1].split("-")[0] or None
-    return __context__["octavia_conf.offered"]
-
-
-def release(saltenv=None):
-    """
-    Return the facts of the release that this host runs or will run: ``version``, ``octavia`` (its first number),
-    ``name``, ``number``, ``wsgi``. An Octavia that is newer than all known ones gets the facts of the newest.
-
-    Raises CommandExecutionError when Octavia is neither installed nor offered.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-call octavia_conf.release
-    """
-    version = installed(saltenv) or offered(saltenv)
-    if not version:
-        raise CommandExecutionError(
-            "Octavia is not installed, and no package source of this host offers "
-            f"{_family(data(saltenv))['offered_by']}"
-        )
-    major = int(version.split(".")[0])
-    table = data(saltenv)["releasemap"]
-    known = [entry for entry in table["releases"] if entry["octavia"] <= major]
-    return {**table["defaults"], **known[-1], "octavia": major, "version": version}
-
-
-# --- octavia.conf ---------------------------------------------------------------------------------------------------
 
 
 def options(saltenv=None, mask=True):
@@ -326,11 +43,10 @@ def options(saltenv=None, mask=True):
 
         salt-call octavia_conf.options
     """
-    facts = data(saltenv)
-    major = release(saltenv)["octavia"]
-    value = values(saltenv)
-    enabled = {"api"} if "api" in roles(saltenv) else set()
-    enabled |= {"manager"} if set(roles(saltenv)) & set(COMPONENTS) else set()
+    facts = __salt__["octavia_pillar.data"](saltenv)
+    major = __salt__["octavia_release.facts"](saltenv)["octavia"]
+    value = __salt__["octavia_pillar.values"](saltenv)
+    enabled = __salt__["octavia_pillar.sections"](saltenv)
     sections = {}
 
     def put(option, val):
@@ -340,7 +56,7 @@ def options(saltenv=None, mask=True):
 
     for key, spec in facts["conf"]["keys"].items():
         role = key.split(":")[0]
-        if key not in value or (role in ROLES and role not in enabled) or is_off(key, value):
+        if key not in value or (role in ROLES and role not in enabled) or __salt__["octavia_pillar.is_off"](key, value):
             continue
         if spec.get("since", 0) <= major <= spec.get("until", major):
             names = spec.get("option", [])
@@ -350,7 +66,7 @@ def options(saltenv=None, mask=True):
         put(option, val)
     if "manager" in enabled:
         put("health_manager/controller_ip_port_list", _heartbeat_targets(value))
-    for section, names in (_get(_pillar(), "config") or {}).items():
+    for section, names in ((__pillar__.get("octavia") or {}).get("config") or {}).items():
         for name, val in (names or {}).items():
             # an empty list is an answer here: it takes away what stands above
             put(f"{section}/{name}", "" if val == [] else val)
@@ -360,23 +76,6 @@ def options(saltenv=None, mask=True):
             for section, names in sections.items()
         }
     return sections
-
-
-def is_off(key, value):
-    """
-    Tell whether a key belongs to something that is switched off by an ``enabled`` beside it (TLS, cache encryption).
-
-    key, value
-        A key of conf.yaml, and the values of all keys.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-call octavia_conf.is_off database:ssl:ca '{"database:ssl:enabled": false}'
-    """
-    section, _, name = key.rpartition(":")
-    return name != "enabled" and section not in ROLES and value.get(f"{section}:enabled") is False
 
 
 def _made(value, major):
@@ -420,21 +119,6 @@ def _made(value, major):
         made["neutron/valid_interfaces"] = [interface]
         made["neutron/cafile"] = get("identity:ca")
     return made
-
-
-def has_amphorae(saltenv=None):
-    """
-    Tell whether this host manages real amphorae: a role of octavia:manager is enabled, with no noop driver.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-call octavia_conf.has_amphorae
-    """
-    driver = _get(_pillar(), "config:controller_worker:amphora_driver")
-    driver = driver or values(saltenv)["controller_worker:amphora_driver"]
-    return bool(set(roles(saltenv)) & set(COMPONENTS)) and "noop" not in str(driver)
 
 
 def _database_url(value):
@@ -532,7 +216,7 @@ def is_secret(option, saltenv=None):
     known = __context__.setdefault("octavia_conf.secret_options", set())
     if not known:
         known.update(_SECRET_OPTIONS)
-        for spec in data(saltenv)["conf"]["keys"].values():
+        for spec in __salt__["octavia_pillar.data"](saltenv)["conf"]["keys"].values():
             if spec.get("secret"):
                 names = spec.get("option", spec.get("feeds", []))
                 known.update([names] if isinstance(names, str) else names)
@@ -614,7 +298,7 @@ def readers(saltenv=None):
         salt-call octavia_conf.readers
     """
     if "octavia_conf.readers" not in __context__:
-        conf = data(saltenv)["conf"]
+        conf = __salt__["octavia_pillar.data"](saltenv)["conf"]
         found = dict(conf["sections"])
         for spec in conf["keys"].values():
             if "services" in spec:
@@ -641,7 +325,7 @@ def fingerprints(role, saltenv=None, planned=True):
 
         salt-call octavia_conf.fingerprints worker
     """
-    path = settings(saltenv)["conf_file"]
+    path = __salt__["octavia_pillar.settings"](saltenv)["conf_file"]
     planned = planned and __opts__.get("test")
     text = __context__.get("octavia_conf.pending", {}).get(path) if planned else None
     if text is None:
@@ -653,8 +337,8 @@ def fingerprints(role, saltenv=None, planned=True):
 
     written = parse(text)
     found = {option: _digest(val) for option, val in written.items() if reads(option)}
-    value = values(saltenv)
-    for key, spec in data(saltenv)["conf"]["keys"].items():
+    value = __salt__["octavia_pillar.values"](saltenv)
+    for key, spec in __salt__["octavia_pillar.data"](saltenv)["conf"]["keys"].items():
         if spec["type"] != "file":
             continue
         if "option" in spec:
@@ -669,7 +353,7 @@ def fingerprints(role, saltenv=None, planned=True):
 
 def _content(spec, value, path, planned):
     """What a file holds, or what octavia.certificates is about to write there."""
-    text = (_pillar().get("certificates") or {}).get(spec.get("content"))
+    text = (__pillar__["octavia"].get("certificates") or {}).get(spec.get("content"))
     if planned and text and value.get("certificates:source") == "pillar":
         return text if text.endswith("\n") else text + "\n"
     return _read(path)
@@ -697,7 +381,7 @@ def listen(saltenv=None):
 
         salt-call octavia_conf.listen
     """
-    value = values(saltenv)
+    value = __salt__["octavia_pillar.values"](saltenv)
     return f"{_bracket(value['api:bind:address'])}:{value['api:bind:port']}"
 
 
@@ -714,7 +398,7 @@ def size(saltenv=None):
 
         salt-call octavia_conf.size
     """
-    value = values(saltenv)
+    value = __salt__["octavia_pillar.values"](saltenv)
     cpus = int(__grains__.get("num_cpus") or os.cpu_count() or 1)
     return {
         "processes": value.get("api:processes", max(2, min(cpus, 8))),

@@ -2,7 +2,7 @@
 Octavia's database: made from the pillar, and migrated when, and only when, that is due.
 
 What talks to the server is ``octavia/host/db.py``, in the host's own Python. Servers, names and passwords
-come from the pillar by way of ``octavia_conf.settings``, so none of these functions takes one.
+come from the pillar by way of ``octavia_pillar.settings``, so none of these functions takes one.
 """
 
 import contextlib
@@ -186,7 +186,7 @@ def confirm(saltenv=None):
 
 
 def _settings(saltenv):
-    return __salt__["octavia_conf.settings"](saltenv=saltenv, mask=False)
+    return __salt__["octavia_pillar.settings"](saltenv=saltenv, mask=False)
 
 
 def _server(settings):

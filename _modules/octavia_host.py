@@ -93,7 +93,7 @@ def _key():
 
 
 def _worker(saltenv):
-    settings = __salt__["octavia_conf.settings"](saltenv=saltenv)
+    settings = __salt__["octavia_pillar.settings"](saltenv=saltenv)
     # Once the package is upgraded, a worker that has the old Octavia imported would answer for the old one.
     identity = (settings["python"], settings["release"], saltenv)
     worker = __context__.get(_key())

@@ -43,7 +43,7 @@ def forget():
 
         salt-call octavia_pkg.forget
     """
-    for known in ("octavia_pkg.present", "octavia_conf.installed", "octavia_service.status"):
+    for known in ("octavia_pkg.present", "octavia_release.installed", "octavia_service.status"):
         __context__.pop(known, None)
 
 

@@ -52,7 +52,7 @@ def status(unit, fresh=False):
     if fresh:
         known.clear()
     if unit not in known:
-        units = {unit, *__salt__["octavia_conf.settings"]()["units"].values()}
+        units = {unit, *__salt__["octavia_pillar.settings"]()["units"].values()}
         known.update(_show(sorted(units)))
     return known[unit]
 
@@ -94,7 +94,7 @@ def observe():
 
         salt-call octavia_service.observe
     """
-    settings = __salt__["octavia_conf.settings"]()
+    settings = __salt__["octavia_pillar.settings"]()
     for role in settings["roles"]:
         unit = settings["units"][role]
         now = status(unit)
@@ -130,7 +130,7 @@ def outdated(unit, role):
 
 def _reads(role, planned=True):
     """Digests of all that a service reads: its part of octavia.conf, files of its own, the installed Octavia."""
-    settings = __salt__["octavia_conf.settings"]()
+    settings = __salt__["octavia_pillar.settings"]()
     read = __salt__["octavia_conf.fingerprints"](role, planned=planned)
     read["Octavia"] = settings["release"] or ""
     own = (settings["api_uwsgi"], settings["api_unit"]) if role == "api" else ()
@@ -163,7 +163,7 @@ def mark(unit, role):
 
 
 def _path(unit):
-    return f"{__salt__['octavia_conf.settings']()['run_dir']}/{unit}.json"
+    return f"{__salt__['octavia_pillar.settings']()['run_dir']}/{unit}.json"
 
 
 def _load(unit):

@@ -24,7 +24,7 @@ def managed(name):
     """
     ret = {"name": name, "result": True, "changes": {}, "comment": ""}
     try:
-        settings = __salt__["octavia_conf.settings"](saltenv=__env__)
+        settings = __salt__["octavia_pillar.settings"](saltenv=__env__)
         path, owner = settings["conf_file"], ("root", settings["group"], "0640")
         ret["comment"] = f"{path} is as the pillar says"
         new = __salt__["octavia_conf.render"](saltenv=__env__, mask=False)

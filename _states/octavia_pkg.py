@@ -32,8 +32,8 @@ def installed(name, roles, **kwargs):
     """
     ret = {"name": name, "result": True, "changes": {}, "comment": ""}
     try:
-        pkgs = __salt__["octavia_conf.packages"](roles, saltenv=__env__)
-        units = __salt__["octavia_conf.settings"](saltenv=__env__)["units"]
+        pkgs = __salt__["octavia_pillar.packages"](roles, saltenv=__env__)
+        units = __salt__["octavia_pillar.settings"](saltenv=__env__)["units"]
         hold = [units[role] for role in roles if role in units]
         if __opts__["test"]:
             # the states after an aggregated one will find its packages there

@@ -42,7 +42,7 @@ def mod_watch(name, role, sfun=None, **kwargs):
 
 
 def _unit(role):
-    return __salt__["octavia_conf.settings"](saltenv=__env__)["units"][role]
+    return __salt__["octavia_pillar.settings"](saltenv=__env__)["units"][role]
 
 
 def _running(name, role, because=()):

@@ -68,6 +68,6 @@ def add_ansible(machine):
     found = machine.run("find /etc/octavia/certs /etc/octavia/.ssh -type f -printf '%p 0%m\\n'").stdout
     files = [dict(zip(("path", "mode"), line.split(), strict=True)) for line in found.splitlines()]
     above = {str(pathlib.PurePosixPath(f"{BENCH}/made{each['path']}").parent) for each in files}
-    packages = machine.salt_call("octavia_conf.packages", json.dumps(ROLES)).data
+    packages = machine.salt_call("octavia_pillar.packages", json.dumps(ROLES)).data
     wanted = {"packages": packages, "files": files, "directories": sorted(above), "services": UNITS}
     machine.write(f"{BENCH}/inside/ansible.json", json.dumps(wanted))

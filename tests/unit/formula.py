@@ -15,7 +15,15 @@ from unittest import mock
 import yaml
 from harness import PILLARS, ROOT, pillar_text
 
-MODULES = ("octavia_conf", "octavia_check", "octavia_file", "octavia_pkg", "octavia_service")
+MODULES = (
+    "octavia_pillar",
+    "octavia_release",
+    "octavia_conf",
+    "octavia_check",
+    "octavia_file",
+    "octavia_pkg",
+    "octavia_service",
+)
 #: Versions of Octavia by what changed in them: Debian 12, the last [neutron] of old form, the first of the new one,
 #: Debian 13, and one that is newer than this formula knows.
 RELEASES = ("11.0.0", "12.0.1", "13.0.0", "16.0.0", "19.0.0")
@@ -88,7 +96,7 @@ class Host:
 
     def __init__(self, root, tree=None, octavia="11.0.0", offered="", test=False, grains=None):
         self.root = root
-        self.pillar = copy.deepcopy(tree or {})
+        self.tree = copy.deepcopy(tree or {})
         self.opts = {"test": test, "saltenv": "base"}
         self.context = {}
         self.grains = {"os_family": "Debian", "num_cpus": 4} | (grains or {})
@@ -127,7 +135,7 @@ class Host:
         module = importlib.util.module_from_spec(spec)
         module.__dict__.update(
             __salt__=self.salt, __states__=self.states, __opts__=self.opts, __context__=self.context,
-            __grains__=self.grains, __pillar__=self.pillar, __env__="base",
+            __grains__=self.grains, __pillar__=self.tree, __env__="base",
         )  # fmt: skip
         spec.loader.exec_module(module)
         return module
@@ -146,8 +154,8 @@ class Host:
             info.mkdir()
             (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: octavia\nVersion: {version}\n")
         # the host's paths all lead below root, by the pillar: as an operator with a virtualenv would say it
-        if isinstance(self.pillar.get("octavia"), dict):
-            self.pillar["octavia"].setdefault("host", {}).update(self.paths())
+        if isinstance(self.tree.get("octavia"), dict):
+            self.tree["octavia"].setdefault("host", {}).update(self.paths())
 
     def paths(self):
         etc = self.root / "etc"

@@ -12,7 +12,7 @@ class Systemd:
     def __init__(self, host):
         self.units, self.orders, self.journal, self.born = {}, [], "", 0
         self.refuses, self.dies = set(), False
-        for unit in host.conf.settings()["units"].values():
+        for unit in host.pillar.settings()["units"].values():
             self.add(unit)
         host.run_all.side_effect = self.answer
 

@@ -63,8 +63,8 @@ def host(tmp_path_factory):
 
 
 def _examine(host, tree):
-    host.pillar.clear()
-    host.pillar.update(copy.deepcopy(tree))
+    host.tree.clear()
+    host.tree.update(copy.deepcopy(tree))
     found = host.check.pillar()
     lines = [*found["faults"], *found["warnings"]]
     assert all(isinstance(line, str) and line.isprintable() for line in lines), lines
@@ -78,10 +78,10 @@ def _examine(host, tree):
 @example(tree={"octavia": {"config": {datetime.date(2026, 1, 1): {True: [1, [2]]}}}})
 @example(tree={"octavia": {"message_queue": {"members": [{"host": ["a"]}, {1: 2}, "[", ":", "[]:1", "a:1:2"]}}})
 def test_no_pillar_makes_the_preflight_raise_and_what_passes_can_be_written(host, tmp_path_factory, tree):
-    if _examine(host, tree) or not host.conf.roles():
+    if _examine(host, tree) or not host.pillar.roles():
         return
     text = host.conf.render(mask=False)
-    host.conf.settings()
+    host.pillar.settings()
     host.conf.size()
     parsed = host.conf.parse(text)
     written = host.conf.options(mask=False)

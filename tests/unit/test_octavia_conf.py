@@ -62,20 +62,20 @@ SHARED = [(key, spec) for key, spec in DIRECT if not key.startswith(("api:", "ma
 def test_a_shared_key_may_stand_in_a_role_which_counts_more_than_octavia(make, role, key, spec):
     answer, _ = _sample(spec)
     host = make(changed(shared(), **{key: "general", f"{role}:{key}": answer}))
-    assert host.conf.values()[key] == answer
+    assert host.pillar.values()[key] == answer
     places = [f"octavia:{role}:{key}", f"octavia:{key}"]
-    assert [list(place) for place in host.conf.said()[key]] == [[places[0], answer], [places[1], "general"]]
+    assert [list(place) for place in host.pillar.said()[key]] == [[places[0], answer], [places[1], "general"]]
 
 
 def test_a_role_that_is_off_says_nothing(make):
     host = make(changed(shared(), **{"manager:enabled": False, "manager:database:host": "elsewhere"}))
-    assert host.conf.values()["database:host"] == "db.example.org"
+    assert host.pillar.values()["database:host"] == "db.example.org"
     assert not [option for option in host.options() if option.startswith(("health_manager/", "haproxy_amphora/"))]
 
 
 def test_the_api_alone_is_not_told_what_the_manager_reads(make):
     host = make(pillar("api_single"))
-    assert host.conf.roles() == ["api"]
+    assert host.pillar.roles() == ["api"]
     assert {option.split("/")[0] for option in host.options()}.isdisjoint({"health_manager", "haproxy_amphora"})
 
 
@@ -99,11 +99,11 @@ def test_a_default_belongs_to_a_key_that_exists(key):
 def test_a_silent_pillar_gets_the_defaults(make):
     host = make({"octavia": {}})
     said = {key: value for key, value in _leaves(DEFAULTS) if key in KEYS}
-    assert {key: host.conf.values()[key] for key in said} == said
+    assert {key: host.pillar.values()[key] for key in said} == said
 
 
 def test_null_is_not_an_answer(make):
-    assert make(changed(shared(), **{"database:port": None})).conf.values()["database:port"] == 3306
+    assert make(changed(shared(), **{"database:port": None})).pillar.values()["database:port"] == 3306
 
 
 @pytest.mark.parametrize("name", ["password", "passphrase", "secret", "heartbeat"])

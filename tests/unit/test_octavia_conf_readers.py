@@ -1,5 +1,7 @@
 """Who reads what of octavia.conf, what of it is secret, and how text of it is understood."""
 
+from operator import attrgetter
+
 import pytest
 from formula import Host, changed, pillar, shared
 
@@ -15,7 +17,7 @@ def make(tmp_path):
 
 def _read(host, tree=None, **answers):
     """Each service's fingerprints, once octavia.conf is as a pillar says."""
-    host.pillar["octavia"] = changed(tree or shared(), **answers)["octavia"] | {"host": host.paths()}
+    host.tree["octavia"] = changed(tree or shared(), **answers)["octavia"] | {"host": host.paths()}
     host.again()
     host.conf_file.write_text(host.conf.render(mask=False))
     return {service: host.conf.fingerprints(service) for service in SERVICES}
@@ -164,20 +166,20 @@ def test_what_is_no_secret_is_shown(make, option):
     assert not make().conf.is_secret(option)
 
 
-@pytest.mark.parametrize("show", ["render", "options", "settings"])
+@pytest.mark.parametrize("show", ["conf.render", "conf.options", "pillar.settings"])
 def test_nothing_shows_a_secret_unless_it_is_asked_to(make, show):
     tree = pillar("external")
     tree["octavia"]["config"]["task_flow"] = {"persistence_connection": "mysql://u:FromConfig@h/d"}
     host = make(tree)
     octavia = tree["octavia"]
     secrets = [octavia[section]["password"] for section in ("database", "identity", "message_queue")]
-    shown = str(getattr(host.conf, show)())
+    shown = str(attrgetter(show)(host)())
     assert "(hidden)" in shown
     assert not [secret for secret in (*secrets, "FromConfig", "cwX0yXsJ4Yxyi5t0OYEEVtHuaGuhzqXI") if secret in shown]
 
 
 def test_the_settings_of_another_module_hold_secrets(make):
-    settings = make(shared()).conf.settings(mask=False)
+    settings = make(shared()).pillar.settings(mask=False)
     assert settings["database"]["password"] == "pw-of-the-database"
     assert settings["roles"] == ["api", *("worker", "health_manager", "housekeeping")]
     assert settings["release"] == "11.0.0"
@@ -225,4 +227,4 @@ def test_a_formula_that_is_not_on_the_file_server_is_one_line(make):
     host = make(shared())
     host.salt["cp.cache_file"] = lambda url, saltenv: ""
     with pytest.raises(Exception, match=r"^salt://octavia/conf.yaml is not on the file server \(saltenv base\)$"):
-        host.conf.data()
+        host.pillar.data()

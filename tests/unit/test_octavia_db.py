@@ -51,7 +51,7 @@ def host(load):
 
 @pytest.fixture
 def db(load, settings, host, monkeypatch):
-    salt = {"octavia_conf.settings": lambda saltenv=None, mask=True: settings, "octavia_host.call": host}
+    salt = {"octavia_pillar.settings": lambda saltenv=None, mask=True: settings, "octavia_host.call": host}
     module = load("_modules/octavia_db", __salt__=salt)
     monkeypatch.setattr(module, "_PATIENCE", 0)
     return module

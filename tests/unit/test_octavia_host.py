@@ -42,7 +42,7 @@ def host(load, tmp_path, settings):
         assert path == "salt://octavia/host"
         return [str(file) for file in sorted(where.glob(include_pat))]
 
-    salt = {"octavia_conf.settings": lambda saltenv=None: settings, "cp.cache_dir": cache_dir}
+    salt = {"octavia_pillar.settings": lambda saltenv=None: settings, "cp.cache_dir": cache_dir}
     module = load("_modules/octavia_host", __salt__=salt)
     yield module
     module.stop()

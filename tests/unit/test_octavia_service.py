@@ -22,7 +22,7 @@ def host(tmp_path, monkeypatch):
     (tmp_path / "etc" / "uwsgi.ini").write_text("[uwsgi]\n")
     host.systemd = Systemd(host)
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
-    units = {role: host.conf.settings()["units"][role] for role in host.conf.roles()}
+    units = {role: host.pillar.settings()["units"][role] for role in host.pillar.roles()}
     for unit in units.values():
         host.systemd.run(unit)
     for role, unit in units.items():
@@ -39,7 +39,7 @@ def _pause():
 
 def _write(host, **answers):
     """Write octavia.conf anew, once the pillar is as said: as the state does in a real run."""
-    host.pillar["octavia"] = changed({"octavia": host.pillar["octavia"]}, **answers)["octavia"]
+    host.tree["octavia"] = changed({"octavia": host.tree["octavia"]}, **answers)["octavia"]
     host.again()
     host.conf_file.write_text(host.conf.render(mask=False))
 
@@ -48,7 +48,7 @@ def _write(host, **answers):
 
 
 def test_one_question_answers_for_all_units(host):
-    for unit in host.conf.settings()["units"].values():
+    for unit in host.pillar.settings()["units"].values():
         host.service.status(unit)
     host.run_all.assert_called_once()
 
@@ -169,8 +169,8 @@ def _reboot(host, tmp_path):
     """systemd has started all; /run is empty."""
     for stamp in (tmp_path / "run").iterdir():
         stamp.unlink()
-    for role in host.conf.roles():
-        host.systemd.run(host.conf.settings()["units"][role], seconds_ago=-1)
+    for role in host.pillar.roles():
+        host.systemd.run(host.pillar.settings()["units"][role], seconds_ago=-1)
     host.again()
 
 

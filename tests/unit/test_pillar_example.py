@@ -6,6 +6,7 @@ import textwrap
 
 import pytest
 import yaml
+from formula import Host
 from harness import ROOT
 
 EXAMPLE = ROOT / "pillar.example"
@@ -54,22 +55,8 @@ def options_of(spec, *names):
 
 
 @pytest.fixture
-def modules(load):
-    """``modules(pillar)``: octavia_conf and octavia_check, on a Debian host with this pillar."""
-
-    def _modules(pillar):
-        salt = {"cp.cache_file": lambda url, _saltenv: str(ROOT / url.removeprefix("salt://"))}
-        dunders = {
-            "__salt__": salt,
-            "__pillar__": pillar,
-            "__grains__": {"os_family": "Debian", "num_cpus": 2},
-        }
-        conf = load("_modules/octavia_conf", **dunders)
-        check = load("_modules/octavia_check", **dunders)
-        salt.update({f"octavia_conf.{name}": item for name, item in vars(conf).items() if callable(item)})
-        return conf, check
-
-    return _modules
+def make(tmp_path):
+    return lambda tree, **kwargs: Host(tmp_path, {"octavia": tree}, **kwargs)
 
 
 @pytest.fixture
@@ -78,18 +65,13 @@ def example():
 
 
 @pytest.fixture
-def check(modules, example):
-    return modules({"octavia": example})[1]
+def host(make, example):
+    return make(example)
 
 
 @pytest.fixture
-def conf(modules, example):
-    return modules({"octavia": example})[0]
-
-
-@pytest.fixture
-def facts(conf):
-    return conf.data()
+def facts(host):
+    return host.pillar.data()
 
 
 @pytest.fixture
@@ -106,23 +88,23 @@ def shown(keys):
 # --- the example
 
 
-def test_the_example_is_a_sound_pillar_without_a_warning(check):
-    assert check.pillar() == {"faults": [], "warnings": []}
+def test_the_example_is_a_sound_pillar_without_a_warning(host):
+    assert host.check.pillar() == {"faults": [], "warnings": []}
 
 
 def test_the_example_shows_every_key(example, shown):
     assert [key for key in shown if value_at(example, key) is None] == []
 
 
-def test_the_example_is_a_controller_with_all_roles_and_real_amphorae(conf):
-    assert set(conf.roles()) == SERVICES
-    assert conf.has_amphorae()
+def test_the_example_is_a_controller_with_all_roles_and_real_amphorae(host):
+    assert set(host.pillar.roles()) == SERVICES
+    assert host.pillar.has_amphorae()
 
 
 @pytest.mark.parametrize("release", [11, 19])
-def test_the_example_becomes_an_octavia_conf_with_every_option(conf, shown, release):
-    conf.installed = lambda saltenv=None: f"{release}.0.0"
-    options = {f"{section}/{name}" for section, names in conf.options().items() for name in names}
+def test_the_example_becomes_an_octavia_conf_with_every_option(make, example, shown, release):
+    host = make(example, octavia=f"{release}.0.0")
+    options = {f"{section}/{name}" for section, names in host.conf.options().items() for name in names}
     has = [spec for spec in shown.values() if spec.get("since", 0) <= release <= spec.get("until", release)]
     missing = {option for spec in has for option in options_of(spec)} - options
     # the example switches this off
@@ -210,8 +192,8 @@ def test_every_default_is_the_value_of_a_key(facts, shown):
     assert [key for key, _value in leaves(facts["defaults"]) if key not in shown] == []
 
 
-def test_every_default_is_a_value_that_its_key_may_have(check, facts, keys):
-    faults = {key: check._wrong(keys[key], value, facts) for key, value in leaves(facts["defaults"])}
+def test_every_default_is_a_value_that_its_key_may_have(host, facts, keys):
+    faults = {key: host.check._wrong(keys[key], value, facts) for key, value in leaves(facts["defaults"])}
     assert {key: fault for key, fault in faults.items() if fault} == {}
 
 
@@ -277,7 +259,7 @@ def test_no_key_is_a_value_and_a_mapping_at_once(keys):
     assert {keys[key]["type"] for key in both} <= {"any"}
 
 
-def test_published_values_are_secrets_and_refused(modules, example, keys):
+def test_published_values_are_secrets_and_refused(make, example, keys):
     found = {key: spec for key, spec in keys.items() if "published" in spec}
     assert found and all(spec.get("secret") for spec in found.values())
     for key, spec in found.items():
@@ -285,7 +267,7 @@ def test_published_values_are_secrets_and_refused(modules, example, keys):
             pillar = copy.deepcopy(example)
             parent, _, name = key.rpartition(":")
             value_at(pillar, parent)[name] = text
-            [fault] = modules({"octavia": pillar})[1].pillar()["faults"]
+            [fault] = make(pillar).faults()
             assert fault.startswith(f"octavia:{key}: is a published value"), fault
 
 
@@ -304,8 +286,8 @@ def test_the_readme_names_every_key_without_effect(keys):
     assert gone and [key for key in gone if f"``{key}``" not in text] == []
 
 
-def test_the_pillar_of_the_readme_is_sound(modules):
+def test_the_pillar_of_the_readme_is_sound(make):
     text = (ROOT / "README.rst").read_text()
     block = textwrap.dedent(re.search(r"(?m)^   octavia:\n(?:    .*\n)+", text)[0])
-    _conf, check = modules(yaml.safe_load(block))
-    assert check.pillar() == {"faults": [], "warnings": []}
+    host = make(yaml.safe_load(block)["octavia"])
+    assert host.check.pillar() == {"faults": [], "warnings": []}

@@ -15,7 +15,7 @@ def host(tmp_path):
 def _managed(host, test=False, **answers):
     """The state on the next run, once the pillar is as said."""
     if answers:
-        host.pillar["octavia"] = changed({"octavia": host.pillar["octavia"]}, **answers)["octavia"]
+        host.tree["octavia"] = changed({"octavia": host.tree["octavia"]}, **answers)["octavia"]
     host.again()
     host.opts["test"] = test
     return host.state("octavia_conf").managed("octavia_conf")
@@ -83,8 +83,8 @@ def test_of_a_secret_only_the_fact_of_its_change_is_shown(host):
 def test_no_secret_of_a_pillar_is_in_what_the_state_returns(tmp_path, name, test):
     host = Host(tmp_path, pillar(name), test=test)
     shown = str(host.state("octavia_conf").managed("octavia_conf"))
-    keys = host.conf.data()["conf"]["keys"]
-    secrets = [value for key, value in host.conf.values().items() if keys[key].get("secret")]
+    keys = host.pillar.data()["conf"]["keys"]
+    secrets = [value for key, value in host.pillar.values().items() if keys[key].get("secret")]
     assert secrets
     assert not [secret for secret in secrets if secret in shown]
 
@@ -138,7 +138,7 @@ def test_a_full_disk_is_one_line_and_the_old_file_stays(host):
 
 def test_a_group_that_the_packages_would_have_made_does_not_trouble_a_dry_run(host):
     host.opts["test"] = True
-    host.pillar["octavia"]["host"]["group"] = "no-such-group"
+    host.tree["octavia"]["host"]["group"] = "no-such-group"
     ret = host.state("octavia_conf").managed("octavia_conf")
     assert ret["result"] is None
     assert not host.conf_file.exists()

@@ -37,7 +37,7 @@ def host(tmp_path):
 
 
 def _everything(host):
-    return dict.fromkeys(host.conf.packages(["api", "worker", "client", "db"]), "1")
+    return dict.fromkeys(host.pillar.packages(["api", "worker", "client", "db"]), "1")
 
 
 def _commands(host):
@@ -51,12 +51,12 @@ def test_packages_are_installed_while_their_units_are_masked(host):
     assert seen == [[API, WORKER]]
     assert host.masked() == []
     assert ret == DONE | {"name": "octavia_packages"}
-    assert host.installer.call_args.kwargs["pkgs"] == host.conf.packages(["api", "worker"])
+    assert host.installer.call_args.kwargs["pkgs"] == host.pillar.packages(["api", "worker"])
     assert host.installer.call_args.kwargs["refresh"] is True
 
 
 def test_the_packages_that_the_pillar_names_are_installed(host):
-    host.pillar["octavia"]["api"]["pkgs"] = ["my-octavia"]
+    host.tree["octavia"]["api"]["pkgs"] = ["my-octavia"]
     host.state("octavia_pkg").installed("x", ["api"])
     assert host.installer.call_args.kwargs["pkgs"] == ["my-octavia"]
 

@@ -25,7 +25,7 @@ def _up(host, *units):
         host.systemd.run(unit)
         host.systemd.units[unit]["UnitFileState"] = "enabled"
     host.again()
-    for role, unit in host.conf.settings()["units"].items():
+    for role, unit in host.pillar.settings()["units"].items():
         if unit in units:
             host.service.mark(unit, role)
     host.again()
@@ -73,7 +73,7 @@ def test_a_running_service_that_would_not_start_at_boot_is_enabled_and_not_resta
 
 def test_a_service_that_reads_what_has_changed_is_restarted_alone(host):
     _up(host, API, WORKER)
-    host.pillar["octavia"] = changed({"octavia": host.pillar["octavia"]}, **{"api:bind:port": 9877})["octavia"]
+    host.tree["octavia"] = changed({"octavia": host.tree["octavia"]}, **{"api:bind:port": 9877})["octavia"]
     host.conf_file.write_text(host.conf.render(mask=False))
     assert _both(host, role="worker")["changes"] == {}
     ret = _both(host, role="api")
@@ -86,7 +86,7 @@ def test_a_service_that_reads_what_has_changed_is_restarted_alone(host):
 def test_a_dry_run_announces_the_restart_for_an_octavia_conf_that_is_not_written_yet(host):
     _up(host, API, WORKER)
     host.opts["test"] = True
-    host.pillar["octavia"] = changed({"octavia": host.pillar["octavia"]}, **{"api:bind:port": 9877})["octavia"]
+    host.tree["octavia"] = changed({"octavia": host.tree["octavia"]}, **{"api:bind:port": 9877})["octavia"]
     host.state("octavia_conf").managed("octavia_conf")
     state = host.state("octavia_service")
     assert state.running("x", role="api")["changes"] == {"restarted": ON}

@@ -24,12 +24,12 @@ def make(tmp_path):
     ],
 )
 def test_the_roles_of_a_host(make, answers, roles):
-    assert make(changed(shared(), **answers)).conf.roles() == roles
+    assert make(changed(shared(), **answers)).pillar.roles() == roles
 
 
 @pytest.mark.parametrize("tree", [{}, {"octavia": None}, {"octavia": []}, {"octavia": "text"}])
 def test_a_pillar_without_octavia_has_no_roles(make, tree):
-    assert make(tree).conf.roles() == []
+    assert make(tree).pillar.roles() == []
 
 
 # --- the release
@@ -37,8 +37,8 @@ def test_a_pillar_without_octavia_has_no_roles(make, tree):
 
 def test_the_installed_octavia_is_read_from_its_metadata_and_nobody_is_asked(make):
     host = make(shared(), octavia="16.0.0")
-    assert host.conf.installed() == "16.0.0"
-    assert host.conf.release()["name"] == "epoxy"
+    assert host.release.installed() == "16.0.0"
+    assert host.release.facts()["name"] == "epoxy"
     host.latest_version.assert_not_called()
     host.run_all.assert_not_called()
 
@@ -49,9 +49,9 @@ def test_the_installed_octavia_is_read_from_its_metadata_and_nobody_is_asked(mak
 )
 def test_on_an_empty_host_the_package_source_counts(make, offered, version):
     host = make(shared(), octavia=None, offered=offered)
-    assert host.conf.installed() is None
-    assert host.conf.offered() == version
-    assert host.conf.release()["octavia"] == int(version.split(".")[0])
+    assert host.release.installed() is None
+    assert host.release.offered() == version
+    assert host.release.facts()["octavia"] == int(version.split(".")[0])
     host.latest_version.assert_called_once()
     host.refresh_db.assert_not_called()
 
@@ -59,17 +59,17 @@ def test_on_an_empty_host_the_package_source_counts(make, offered, version):
 def test_package_lists_that_know_nothing_of_octavia_are_refreshed_once(make):
     host = make(shared(), octavia=None)
     host.latest_version.side_effect = ["", "11.0.0-2"]
-    assert (host.conf.offered(), host.conf.offered()) == ("11.0.0", "11.0.0")
+    assert (host.release.offered(), host.release.offered()) == ("11.0.0", "11.0.0")
     host.refresh_db.assert_called_once()
 
 
 def test_octavia_that_is_nowhere_is_one_line(make):
     with pytest.raises(CommandExecutionError, match="^Octavia is not installed, and no package source .*-common$"):
-        make(shared(), octavia=None).conf.release()
+        make(shared(), octavia=None).release.facts()
 
 
 def test_an_octavia_newer_than_this_formula_gets_the_newest_facts(make):
-    found = make(shared(), octavia="23.1.0").conf.release()
+    found = make(shared(), octavia="23.1.0").release.facts()
     assert (found["octavia"], found["version"]) == (23, "23.1.0")
     assert found["wsgi"] == {"module": "octavia.wsgi.api:application"}
 
@@ -87,21 +87,21 @@ def test_an_octavia_newer_than_this_formula_gets_the_newest_facts(make):
     ],
 )
 def test_the_pillar_may_name_other_packages(make, answers, role, found):
-    assert make(changed(shared(), **answers)).conf.packages([role]) == found
+    assert make(changed(shared(), **answers)).pillar.packages([role]) == found
 
 
 def test_packages_that_roles_share_are_named_once(make):
-    found = make(shared()).conf.packages(["api", "worker", "health_manager", "client"])
+    found = make(shared()).pillar.packages(["api", "worker", "health_manager", "client"])
     assert len(found) == len(set(found))
 
 
 def test_the_pillar_may_name_other_units_and_paths(make):
     tree = changed(shared(), **{"units": {"worker": "my-worker"}, "offered_by": "my-octavia"})
     host = make(tree, octavia=None, offered="11.0.0")
-    settings = host.conf.settings()
+    settings = host.pillar.settings()
     assert (settings["units"]["worker"], settings["units"]["api"]) == ("my-worker", "octavia-api")
     assert settings["conf_file"] == str(host.conf_file)
-    host.conf.offered()
+    host.release.offered()
     assert host.latest_version.call_args.args == ("my-octavia",)
 
 
@@ -110,5 +110,7 @@ def test_the_pillar_may_name_other_units_and_paths(make):
 )
 def test_a_family_that_nobody_knows_is_taken_for_debian(make, family, package):
     host = make(shared(), grains={"os_family": family})
-    assert host.conf.packages(["client"]) == [package]
-    assert host.conf.packages(["worker"])[0] == ("openstack-octavia-worker" if family == "RedHat" else "octavia-worker")
+    assert host.pillar.packages(["client"]) == [package]
+    assert host.pillar.packages(["worker"])[0] == (
+        "openstack-octavia-worker" if family == "RedHat" else "octavia-worker"
+    )

@@ -1,0 +1,273 @@
+"""
+What the pillar wants of this host, with defaults and the names of the distribution under it.
+
+The pillar below ``octavia`` is read key by key with the help of ``octavia/conf.yaml``, which says for each key what its
+value may be. Nothing here starts a process or opens a connection.
+"""
+
+import yaml
+from salt.exceptions import CommandExecutionError
+
+ROLES = ("api", "manager", "driver_agent")
+COMPONENTS = ("worker", "health_manager", "housekeeping")
+
+# Sections of the pillar that stand on their own. Any other key is shared by the roles.
+_OWN = (*ROLES, "client", "db", "monitoring")
+
+
+def data(saltenv=None):
+    """
+    Return the formula's data files: ``conf``, ``defaults``, ``osfamilymap`` and ``releasemap``.
+
+    saltenv
+        Environment of the file server; that of the minion by default.
+
+    Raises CommandExecutionError when a file is missing.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_pillar.data
+    """
+    saltenv = saltenv or __opts__.get("saltenv") or "base"
+    cached = __context__.setdefault("octavia_pillar.data", {})
+    if saltenv not in cached:
+        cached[saltenv] = {
+            name: _load(f"salt://octavia/{name}.yaml", saltenv)
+            for name in ("conf", "defaults", "osfamilymap", "releasemap")
+        }
+    return cached[saltenv]
+
+
+def _load(url, saltenv):
+    path = __salt__["cp.cache_file"](url, saltenv)
+    if not path:
+        raise CommandExecutionError(f"{url} is not on the file server (saltenv {saltenv})")
+    with open(path, encoding="utf-8") as stream:
+        return yaml.load(stream, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
+def _pillar():
+    pillar = __pillar__.get("octavia")
+    return pillar if isinstance(pillar, dict) else {}
+
+
+def _get(tree, key):
+    """The value at ``a:b:c`` in nested dicts, None where there is none."""
+    for part in key.split(":"):
+        if not isinstance(tree, dict) or part not in tree:
+            return None
+        tree = tree[part]
+    return tree
+
+
+def is_shared(key, spec):
+    """
+    Tell whether a key of conf.yaml may be said for all roles at once.
+
+    key, spec
+        An entry of ``keys`` in ``octavia/conf.yaml``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_pillar.is_shared database:host '{type: host}'
+    """
+    return spec.get("scope") != "host" and key.split(":")[0] not in _OWN
+
+
+def is_off(key, value):
+    """
+    Tell whether a key belongs to something that is switched off by an ``enabled`` beside it (TLS, cache encryption).
+
+    key, value
+        A key of conf.yaml, and the values of all keys.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_pillar.is_off database:ssl:ca '{"database:ssl:enabled": false}'
+    """
+    section, _, name = key.rpartition(":")
+    return name != "enabled" and section not in ROLES and value.get(f"{section}:enabled") is False
+
+
+def roles(saltenv=None):
+    """
+    Return the enabled roles of this host, in the order in which they are set up.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_pillar.roles
+    """
+    facts, pillar = data(saltenv), _pillar()
+    found = ["api"] if _get(pillar, "api:enabled") is True else []
+    if _get(pillar, "manager:enabled") is True:
+        units = _units(saltenv)
+        named = _get(pillar, "manager:services")
+        wanted = _get(pillar, "manager:components")
+        wanted = wanted if isinstance(wanted, list) else facts["defaults"]["manager"]["components"]
+        found += [c for c in COMPONENTS if c in wanted and (not isinstance(named, list) or units[c] in named)]
+    if _get(pillar, "driver_agent:enabled") is True:
+        found.append("driver_agent")
+    return found
+
+
+def _units(saltenv):
+    """systemd units by role; octavia:api:services names that of the API."""
+    units = distribution(saltenv)["units"]
+    named = _get(_pillar(), "api:services")
+    return {**units, "api": named[0]} if isinstance(named, list) and len(named) == 1 else units
+
+
+def packages(wanted, saltenv=None):
+    """
+    Return the packages of some roles: those that the pillar names for a role (``pkgs``), else the distribution's.
+
+    wanted
+        List of roles: api, worker, health_manager, housekeeping, driver_agent, client, db.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_pillar.packages '[api, worker]'
+    """
+    known, found = distribution(saltenv)["packages"], []
+    for role in wanted:
+        named = _get(_pillar(), f"{'manager' if role in COMPONENTS else role}:pkgs")
+        found += [name for name in (named if isinstance(named, list) else known[role]) if name not in found]
+    return found
+
+
+def sections(saltenv=None):
+    """
+    Return the sections of the pillar whose roles this host has: some of ``api``, ``manager``, ``driver_agent``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_pillar.sections
+    """
+    return sorted({"manager" if role in COMPONENTS else role for role in roles(saltenv)})
+
+
+def distribution(saltenv=None):
+    """
+    Return the names and paths of the distribution, under what the pillar says of them: ``host``, ``units``,
+    ``packages``, ``offered_by``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_pillar.distribution
+    """
+    families, pillar = data(saltenv)["osfamilymap"], _pillar()
+    family = dict(families.get(__grains__.get("os_family"), families["Debian"]))
+    for name in ("host", "units", "packages"):
+        family[name] = {**family[name], **(pillar[name] if isinstance(pillar.get(name), dict) else {})}
+    family["offered_by"] = pillar.get("offered_by") or family["offered_by"]
+    return family
+
+
+def said(saltenv=None):
+    """
+    Return every named key that the pillar answers, as ``{key: [[full pillar key, value], ...]}``.
+
+    A shared key has one entry for each place that says it and concerns an enabled role: the role's own section
+    first, then ``octavia:``. Values are shown as they are, secrets too: meant for other modules.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call --out=quiet octavia_pillar.said
+    """
+    facts, pillar = data(saltenv), _pillar()
+    enabled = [role for role in ROLES if _get(pillar, f"{role}:enabled") is True]
+    answers = {}
+    for key, spec in facts["conf"]["keys"].items():
+        places = [f"{role}:{key}" for role in enabled] if is_shared(key, spec) else []
+        found = [(f"octavia:{place}", _get(pillar, place)) for place in (*places, key)]
+        found = [(place, value) for place, value in found if value is not None]
+        if found:
+            answers[key] = found
+    return answers
+
+
+def values(saltenv=None):
+    """
+    Return the value of every named key on this host, defaults included, as ``{key: value}``; secrets as they are.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call --out=quiet octavia_pillar.values
+    """
+    if "octavia_pillar.values" not in __context__:
+        facts = data(saltenv)
+        defaults, answers = facts["defaults"], said(saltenv)
+        result = __context__["octavia_pillar.values"] = {}
+        for key in facts["conf"]["keys"]:
+            value = answers[key][0][1] if key in answers else _get(defaults, key)
+            if value is not None:
+                result[key] = value
+    return dict(__context__["octavia_pillar.values"])
+
+
+def settings(saltenv=None, mask=True):
+    """
+    Return what this host is to be, as one nested dict: paths, enabled roles, installed release, values of all keys.
+
+    mask
+        Hide secrets. Other modules say False.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_pillar.settings
+    """
+    facts = data(saltenv)
+    host = distribution(saltenv)["host"]
+    result = {}
+    keys = facts["conf"]["keys"]
+    for key, value in values(saltenv).items():
+        *parents, last = key.split(":")
+        node = result
+        for part in parents:
+            node = node.setdefault(part, {}) if isinstance(node, dict) else {}
+        if isinstance(node, dict) and not isinstance(value, dict):
+            node[last] = "(hidden)" if mask and keys[key].get("secret") else value
+    result.update(
+        host,
+        units=_units(saltenv),
+        conf_file=f"{host['conf_dir']}/octavia.conf",
+        db_manage=f"{host['bin_dir']}/octavia-db-manage",
+        roles=roles(saltenv),
+        release=__salt__["octavia_release.installed"](saltenv),
+    )
+    return result
+
+
+def has_amphorae(saltenv=None):
+    """
+    Tell whether this host manages real amphorae: a role of octavia:manager is enabled, with no noop driver.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_pillar.has_amphorae
+    """
+    driver = _get(_pillar(), "config:controller_worker:amphora_driver")
+    driver = driver or values(saltenv)["controller_worker:amphora_driver"]
+    return "manager" in sections(saltenv) and "noop" not in str(driver)
