@@ -241,6 +241,11 @@ def test_no_systemd_nspawn(bare_path, name):
     assert said == "octavia-lab: missing here: systemd-container; run: python3 tests/lab prepare"
 
 
+def test_clean_where_no_lab_ever_was(bare_path, name):
+    said = lab_command("clean", "--name", name, env=bare_path("ip", "nft"))
+    assert (said.returncode, said.stderr) == (0, ""), said
+
+
 def test_nothing_to_install_it_with(bare_path):
     said = refusal(lab_command("prepare", env=bare_path("systemd-nspawn", "apt-get")))
     assert said == "octavia-lab: no apt-get here: install systemd-container yourself"

@@ -43,7 +43,7 @@ memcached, Keystone, Neutron).
       salt-call --local state.apply octavia       again: nothing changes
   python3 tests/lab shell services --name {name}          log in where the client is
       export OS_CLOUD=demo
-      openstack loadbalancer status show web
+      openstack loadbalancer status show web      operating_status is OFFLINE: no amphora serves it here
       openstack loadbalancer delete --cascade web
   python3 tests/lab clean --name {name}                    remove all of it; --all: the prepared trees too
 """

@@ -41,7 +41,10 @@ class LabError(Exception):
 def run(*argv, check=True, **options):
     """Run a command of the host; a failure is one line with the end of what it said."""
     options = {"text": True, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, **options}
-    result = subprocess.run([str(arg) for arg in argv], check=False, **options)
+    try:
+        result = subprocess.run([str(arg) for arg in argv], check=False, **options)
+    except FileNotFoundError:
+        result = subprocess.CompletedProcess(argv, 127, f"{argv[0]}: command not found")
     if check and result.returncode:
         last = (result.stdout or "").strip().splitlines()[-3:]
         raise LabError(f"{' '.join(map(str, argv[:4]))} …: exit code {result.returncode}: {' | '.join(last)}")

@@ -7,6 +7,7 @@ nftables table. Every machine has a named namespace too, so that its address is 
 
 import json
 import pathlib
+import shutil
 
 from lab import host
 
@@ -46,7 +47,7 @@ class Network:
         )
         _masquerade(self.name, self.settings["range"], "uplink", self.name)
         _masquerade(self.name, f"{inside}/32", device)
-        host.run("ip", "netns", "exec", self.name, "sysctl", "-qw", "net.ipv4.ip_forward=1")
+        host.run("ip", "netns", "exec", self.name, "sh", "-c", f"echo 1 > {FORWARD}")
         _forward(True)
 
     def join(self, machine, address):
@@ -88,13 +89,17 @@ def remove(lab):
 
 
 def namespaces():
-    """All network namespaces of labs."""
+    """All network namespaces of labs; none where no lab ever was, nor the command that would make them."""
+    if not shutil.which("ip"):
+        return []
     found = json.loads(host.run("ip", "-j", "netns", "list", stderr=None).stdout or "[]")
     return [entry["name"] for entry in found if entry["name"].startswith(f"{host.PREFIX}-")]
 
 
 def tables():
     """All nftables tables of labs."""
+    if not shutil.which("nft"):
+        return []
     words = [line.split() for line in host.run("nft", "list", "tables", "ip").stdout.splitlines()]
     return [word[2] for word in words if word[2].startswith(f"{host.PREFIX}-")]
 
