@@ -5,7 +5,7 @@ Install packages whose services must not start yet.
 from salt.exceptions import CommandExecutionError
 
 
-def installed(name, roles, **kwargs):
+def installed(name, roles):
     """
     Ensure that the packages of roles are installed, and that their installation starts no service.
 
@@ -20,23 +20,22 @@ def installed(name, roles, **kwargs):
         List of api, worker, health_manager, housekeeping, driver_agent, client, db. Their packages are those of the
         distribution, or what the pillar says (``pkgs``).
 
-    kwargs
-        ``aggregate: true``, which Salt reads, lets one run of the package manager serve all states of this kind.
+    One run of the package manager serves all states of this kind: the first one takes the roles of those that follow.
 
     .. code-block:: yaml
 
         octavia_worker_packages:
           octavia_pkg.installed:
             - roles: [worker]
-            - aggregate: true
     """
     ret = {"name": name, "result": True, "changes": {}, "comment": ""}
+    roles = _together(roles)
     try:
         pkgs = __salt__["octavia_pillar.packages"](roles, saltenv=__env__)
         units = __salt__["octavia_pillar.settings"](saltenv=__env__)["units"]
         hold = [units[role] for role in roles if role in units]
         if __opts__["test"]:
-            # the states after an aggregated one will find its packages there
+            # the states after the first one will find its packages there
             planned = __context__.setdefault("octavia_pkg.planned", set())
             if planned.issuperset(__salt__["octavia_pkg.missing"](pkgs)):
                 ret["comment"] = "All packages are installed"
@@ -58,26 +57,13 @@ def installed(name, roles, **kwargs):
     return ret
 
 
+def _together(roles):
+    # Salt's own way, mod_aggregate, comes too late: Salt 3008 asks for it before the first run has brought this module
+    same = [chunk for chunk in __lowstate__ if (chunk["state"], chunk["fun"]) == ("octavia_pkg", "installed")]
+    return list(dict.fromkeys([*roles, *(role for chunk in same for role in chunk["roles"])]))
+
+
 def _install(name, pkgs, refresh):
     # what Debian recommends beside Octavia is a desktop's worth of packages that a controller has no use for
     lean = {"install_recommends": False} if __grains__["os_family"] == "Debian" else {}
     return {**__states__["pkg.installed"](name, pkgs=list(pkgs), refresh=refresh, **lean), "name": name}
-
-
-def mod_aggregate(low, chunks, running):
-    """
-    Let one run of the package manager serve all roles: the first state of this kind takes the roles of those that
-    follow. Called by Salt for states with ``aggregate: true``.
-
-    .. code-block:: yaml
-
-        octavia_api_packages:
-          octavia_pkg.installed:
-            - roles: [api]
-            - aggregate: true
-    """
-    for chunk in chunks:
-        if chunk["state"] == low["state"] and chunk["fun"] == low["fun"] and not chunk.get("__agg__"):
-            chunk["__agg__"] = True
-            low["roles"] = [*low["roles"], *(role for role in chunk["roles"] if role not in low["roles"])]
-    return low

@@ -12,7 +12,6 @@ include:
 octavia_api_packages:
   octavia_pkg.installed:
     - roles: [api]
-    - aggregate: true
     - require:
       - octavia_check: octavia_preflight
     - require_in:

@@ -6,7 +6,6 @@ include:
 octavia_client_packages:
   octavia_pkg.installed:
     - roles: [client]
-    - aggregate: true
     - require:
       - octavia_check: octavia_preflight
 {%- else %}

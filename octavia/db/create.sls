@@ -6,7 +6,6 @@ include:
 octavia_db_packages:
   octavia_pkg.installed:
     - roles: [db]
-    - aggregate: true
     - require:
       - octavia_check: octavia_preflight
 

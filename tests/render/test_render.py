@@ -142,7 +142,6 @@ def test_state_functions_and_their_arguments_exist(render, pillar):
         "fun",
         "state",
         "order",
-        "aggregate",
     }
     wrong = set()
     for chunk in all_chunks(render, pillar):

@@ -140,9 +140,11 @@ class Host:
         spec.loader.exec_module(module)
         return module
 
-    def state(self, name):
-        """A state module: `host.state("octavia_conf").managed(...)`."""
-        return self._load(f"_states/{name}")
+    def state(self, name, lowstate=()):
+        """A state module: `host.state("octavia_conf").managed(...)`; `lowstate` are all states of the run."""
+        module = self._load(f"_states/{name}")
+        module.__lowstate__ = lowstate
+        return module
 
     def install(self, version):
         """Have this Octavia in the host's Python; none at all for None."""

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.lint
 MODULES = sorted((ROOT / "_modules").glob("*.py"))
 STATES = sorted((ROOT / "_states").glob("*.py"))
 #: Called by Salt itself, never from an SLS.
-HOOKS = ("mod_aggregate", "mod_init", "mod_watch")
+HOOKS = ("mod_init", "mod_watch")
 
 
 def public_functions(path):

@@ -148,28 +148,18 @@ def _chunk(name, roles, fun="installed", state="octavia_pkg"):
 
 
 def test_the_first_state_takes_the_roles_of_all(host):
-    chunks = [_chunk("a", ["api"]), _chunk("w", ["worker", "db"]), _chunk("p", ["db", "client"])]
-    low = host.state("octavia_pkg").mod_aggregate(chunks[0], chunks, {})
-    assert low["roles"] == ["api", "worker", "db", "client"]
-
-
-def test_the_others_then_find_everything_installed_and_take_nothing(host):
-    chunks = [_chunk("a", ["api"]), _chunk("w", ["worker"])]
-    module = host.state("octavia_pkg")
-    module.mod_aggregate(chunks[0], chunks, {})
-    assert module.mod_aggregate(chunks[1], chunks, {})["roles"] == ["worker"]
-
-
-def test_states_of_another_kind_are_left_alone(host):
+    """So also where Salt knows the whole run, but our modules only since its first state."""
     other = {"state": "pkg", "fun": "installed", "name": "vim", "pkgs": ["vim"]}
-    removed = _chunk("r", ["worker"], fun="removed")
-    chunks = [_chunk("a", ["api"]), other, removed]
-    assert host.state("octavia_pkg").mod_aggregate(chunks[0], chunks, {})["roles"] == ["api"]
-    assert "__agg__" not in other and "__agg__" not in removed
+    chunks = [_chunk("w", ["worker", "db"]), _chunk("r", ["client"], fun="removed"), other, _chunk("a", ["api"])]
+    seen = []
+    host.installer.side_effect = lambda *args, **kwargs: seen.append(host.masked()) or dict(DONE)
+    host.state("octavia_pkg", chunks).installed("w", ["worker", "db"])
+    assert seen == [[API, WORKER]]
+    assert host.installer.call_args.kwargs["pkgs"] == host.conf.packages(["worker", "db", "api"])
 
 
 def test_a_dry_run_announces_a_package_once(host):
-    """The aggregated state that comes first installs it, and the later ones find it there."""
+    """The state that comes first installs it, and the later ones find it there."""
     host.opts["test"] = True
     state = host.state("octavia_pkg")
     host.installer.return_value = DONE | {"result": None}
