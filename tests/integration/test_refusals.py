@@ -14,10 +14,13 @@ def machine(lab):
     machine.destroy()
 
 
+def address(own):
+    return {"api": {"bind": {"address": own}}, "manager": {"health_manager": {"bind_ip": own}}}
+
+
 @pytest.fixture(scope="module")
 def wanted(pillar):
-    here = {"api": {"bind": {"address": "10.77.0.13"}}, "manager": {"health_manager": {"bind_ip": "10.77.0.13"}}}
-    return lambda *changes: pillar({"database": {"name": "octavia_refusals"}}, here, *changes)
+    return lambda *changes: pillar({"database": {"name": "octavia_refusals"}}, address("10.77.0.13"), *changes)
 
 
 BAD = {
@@ -81,16 +84,19 @@ def test_the_first_dry_run_on_a_minion_says_what_to_run_before(lab, wanted):
     machine.destroy()
 
 
-def test_a_wrong_database_password_is_found_before_a_service_starts(machine, wanted, services, lab):
-    right = wanted()
+def test_a_wrong_database_password_is_found_before_a_service_starts(lab, wanted):
+    machine = lab.machine("controller2", tree="libraries-12")
+    machine.put_formula()
+    here = address("10.77.0.12")
     # the database and its user are there; this controller has the password wrong
-    machine.put_pillar(wanted({"db": {"create": True}, "database": {"name": "octavia_refusals"}}))
+    machine.put_pillar(wanted(here))
     apply(machine, "octavia.db.create")
-    machine.put_pillar(wanted({"db": {"create": False}, "database": {"password": "not the password"}}))
+    machine.put_pillar(wanted(here, {"db": {"create": False}, "database": {"password": "not the password"}}))
     states = apply(machine, check=False)
     assert "octavia:database:password" in fault(states) and "\n" not in fault(states)
     assert {unit_state(machine, unit)[0] for unit in UNITS.values()} == {"inactive"}
     assert "not the password" not in repr(states)
-    machine.put_pillar(right)
+    machine.put_pillar(wanted(here))
     apply(machine)
     assert {unit_state(machine, unit)[0] for unit in UNITS.values()} == {"active"}
+    machine.destroy()

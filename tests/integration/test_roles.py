@@ -30,7 +30,7 @@ def wanted(pillar, real_amphorae):
 
 @pytest.fixture
 def machine(lab, wanted):
-    machine = lab.machine("controller2", debian="12", salt="3008")
+    machine = lab.machine("controller2", tree="libraries-12")
     machine.put_formula()
     yield machine
     machine.destroy()
@@ -39,7 +39,7 @@ def machine(lab, wanted):
 @pytest.fixture(scope="module")
 def schema(lab, wanted):
     """A database at head, brought there by the API's machine."""
-    machine = lab.machine("controller2", debian="12", salt="3008")
+    machine = lab.machine("controller2", tree="libraries-12")
     machine.put_formula()
     machine.put_pillar(wanted("api", {"db": {"create": True}}))
     states = apply(machine)

@@ -68,7 +68,7 @@ def key(machine, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def machine(lab, installed, wanted):
-    machine = lab.machine("controller2", debian="12", salt="3008")
+    machine = lab.machine("controller2", tree="libraries-12")
     machine.put_formula()
     machine.run("rm -r /srv/salt")
     machine.put_tree(installed, TREE)

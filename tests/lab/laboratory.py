@@ -128,12 +128,16 @@ class Lab:
         new = self.machines[name] = self._machine(name)
         return new.create(layers, salt).start()
 
-    def machine(self, name, debian=12, salt="3008", start=True):
-        """A fresh machine at its address; an older one of that name is destroyed first."""
+    def machine(self, name, debian=12, salt="3008", start=True, tree=None):
+        """A fresh machine at its address; an older one of that name is destroyed first.
+
+        `tree`: another one than that of an empty Debian. In `libraries-12` all is installed that each package of
+        Octavia depends on, but nothing of Octavia: for tests of anything but the installation from nothing.
+        """
         if name in self.machines:
             self.machines.pop(name).destroy()
         new = self._machine(name)
-        new.create(trees.prepared(f"debian-{debian}"), salt)
+        new.create(trees.prepared(tree or f"debian-{debian}"), salt)
         self.machines[name] = new
         return new.start() if start else new
 

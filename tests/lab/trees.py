@@ -61,6 +61,10 @@ apt-get -qq install --no-install-recommends {packages}
 apt-get clean
 rm /usr/sbin/policy-rc.d /etc/systemd/system-preset/00-lab.preset
 """
+# Every role's package depends on octavia-common: what that depends on is on each machine of Octavia, whatever its roles.
+LIBRARIES = (
+    "$(apt-get -s -qq install --no-install-recommends octavia-common | awk '/^Inst/ && $2 !~ /octavia/ {print $2}')"
+)
 FORGET = "rm -rf /srv/lab /var/cache/salt /var/log/salt /etc/machine-id; : > /etc/machine-id"
 
 
@@ -170,6 +174,13 @@ def _install_build(layer, disk):
     _in_overlay(layer, disk, INSTALL.format(packages=layer.packages))
 
 
+def _libraries_build(layer, disk):
+    """Nothing of Octavia, but what its packages stand on: most of the time that an installation takes."""
+    _in_overlay(layer, disk, INSTALL.format(packages=LIBRARIES))
+    # the archives are hidden by this layer, not gone: those of Octavia itself are still to be installed
+    shutil.rmtree(disk / "upper" / "var" / "cache" / "apt")
+
+
 def _services_inputs(_layer):
     files = sorted(path for path in (host.HERE / "states").rglob("*") if path.is_file())
     contents = (part for path in files for part in (path.relative_to(host.HERE), path.read_bytes()))
@@ -239,6 +250,13 @@ LAYERS = {
             wants="services",
         ),
         Layer(
+            "libraries-12",
+            "libraries of Octavia for Debian 12",
+            "octavia-12",
+            lambda _layer: (INSTALL, LIBRARIES),
+            _libraries_build,
+        ),
+        Layer(
             "services",
             "MariaDB, RabbitMQ, memcached, Keystone, Neutron configured",
             "packages-services",
@@ -251,6 +269,7 @@ LAYERS = {
 # What a machine boots from: the layers of these, one over the other.
 TREES = {
     **{f"debian-{number}": (f"octavia-{number}", f"salt-{number}") for number in host.DATA["debian"]},
+    "libraries-12": ("libraries-12", "salt-12"),
     "services": ("services", "salt-12"),
 }
 
