@@ -1,8 +1,10 @@
 # Everything a person runs here is a target; `make help` lists them.
 
 VENVS := .venv/3008/.stamp .venv/3006/.stamp
-PYTEST3008 := .venv/3008/bin/python -m pytest -q
-PYTEST3006 := .venv/3006/bin/python -m pytest -q
+# Two processes; each has a lab of its own in the integration tests, which wait as much as they work.
+PYTEST := bin/python -m pytest -q --numprocesses 2 --dist loadgroup
+PYTEST3008 := .venv/3008/$(PYTEST)
+PYTEST3006 := .venv/3006/$(PYTEST)
 LAB := demo
 MACHINE := controller1
 PREFIX := /usr/share/salt-formulas

@@ -19,6 +19,13 @@ def pytest_configure(config):
     config.addinivalue_line("filterwarnings", "ignore:'crypt' is deprecated:DeprecationWarning")
 
 
+def pytest_collection_modifyitems(items):
+    """What shares fixtures stays in one process of ``pytest -n``: a file, or one platform of it."""
+    for item in items:
+        platform = item.callspec.params.get("platform") if hasattr(item, "callspec") else None
+        item.add_marker(pytest.mark.xdist_group(f"{item.path.stem} {platform}"))
+
+
 # --- nothing is skipped silently: in CI a skip is a failure, what is left out is deselected by marker
 
 
