@@ -61,7 +61,7 @@ apt-get -qq install --no-install-recommends {packages}
 apt-get clean
 rm /usr/sbin/policy-rc.d /etc/systemd/system-preset/00-lab.preset
 """
-# Every role's package depends on octavia-common: what that depends on is on each machine of Octavia, whatever its roles.
+# Every role's package depends on octavia-common: what that needs is on each machine of Octavia, whatever its roles.
 LIBRARIES = (
     "$(apt-get -s -qq install --no-install-recommends octavia-common | awk '/^Inst/ && $2 !~ /octavia/ {print $2}')"
 )
