@@ -14,16 +14,21 @@ IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 def pytest_configure(config):
     config.addinivalue_line("markers", "lint: looks at files, not at behaviour; one Salt version is enough")
     config.addinivalue_line("markers", "slow: belongs to `make test-all` only")
+    config.addinivalue_line("markers", "once: on one platform in `make test`, on the others in `make test-all`")
     # Salt 3006 imports its modules in a way that Python will drop one day; thousands of lines say so.
     config.addinivalue_line("filterwarnings", "ignore:the load_module:DeprecationWarning")
     config.addinivalue_line("filterwarnings", "ignore:'crypt' is deprecated:DeprecationWarning")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """What shares fixtures stays in one process of ``pytest -n``: a file, or one platform of it."""
     for item in items:
-        platform = item.callspec.params.get("platform") if hasattr(item, "callspec") else None
+        call = getattr(item, "callspec", None)
+        platform = call.params.get("platform") if call else None
         item.add_marker(pytest.mark.xdist_group(f"{item.path.stem} {platform}"))
+        if item.get_closest_marker("once") and call.indices["platform"]:
+            item.add_marker(pytest.mark.slow)
 
 
 # --- nothing is skipped silently: in CI a skip is a failure, what is left out is deselected by marker

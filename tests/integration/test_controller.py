@@ -123,12 +123,20 @@ class TestController:
     @pytest.mark.parametrize(
         ("change", "restarted"),
         [
-            ({"api": {"threads": 3}}, {"api"}),
-            ({"api": {"quotas": {"load_balancer": 7}}}, {"api"}),
-            ({"config": {"house_keeping": {"cleanup_interval": 33}}}, {"housekeeping"}),
-            ({"manager": {"health_manager": {"bind_port": 5556}}}, {"worker", "health_manager", "housekeeping"}),
+            pytest.param({"api": {"threads": 3}}, {"api"}, id="uwsgi"),
+            pytest.param({"api": {"quotas": {"load_balancer": 7}}}, {"api"}, id="quotas", marks=pytest.mark.once),
+            pytest.param(
+                {"config": {"house_keeping": {"cleanup_interval": 33}}},
+                {"housekeeping"},
+                id="house_keeping",
+                marks=pytest.mark.once,
+            ),
+            pytest.param(
+                {"manager": {"health_manager": {"bind_port": 5556}}},
+                {"worker", "health_manager", "housekeeping"},
+                id="health_manager",
+            ),
         ],
-        ids=["uwsgi", "quotas", "house_keeping", "health_manager"],
     )
     def test_a_dry_run_announces_what_the_run_does(self, controller, wanted, first_run, change, restarted):
         wanted.say(change)
@@ -148,12 +156,14 @@ class TestController:
         assert changed(apply(controller)) == {}
         assert Api(services, lab.facts).call("GET", "/v2/lbaas/loadbalancers")[0] == 200
 
+    @pytest.mark.once
     def test_a_change_after_a_reboot_restarts_only_its_readers(self, controller, wanted, first_run):
         controller.reboot()
         wanted.say({"api": {"healthcheck": {"enabled": False}}})
         plan = changed(apply(controller, test=True))
         assert set(plan) == set(changed(apply(controller))) == {"octavia_conf", "octavia_api_service"}
 
+    @pytest.mark.once
     def test_database_and_queue_are_reached_by_tls(self, controller, wanted, services, lab, first_run):
         authority = "/etc/ssl/lab-ca.pem"
         controller.write(authority, lab.facts["ca"])
@@ -168,6 +178,7 @@ class TestController:
         assert "10.77.0.2:5671" in talks and "10.77.0.2:5672" not in talks
         assert changed(apply(controller)) == {}
 
+    @pytest.mark.once
     def test_a_certificate_that_changes_restarts_those_who_read_it(self, controller, wanted, first_run):
         text = wanted.pillar["octavia"]["certificates"]["client_ca.cert.pem"]
         wanted.say({"certificates": {"client_ca.cert.pem": f"# renewed\n{text}"}})
