@@ -14,7 +14,7 @@ from salt.utils.dictupdate import update
 
 @pytest.fixture(scope="session")
 def lab():
-    with Lab(f"test{os.getpid()}") as lab:
+    with Lab(f"test{os.getpid()}", in_memory=True) as lab:
         lab.services()
         yield lab
 

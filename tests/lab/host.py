@@ -17,7 +17,7 @@ PREFIX = "octavia-lab"
 HERE = pathlib.Path(__file__).resolve().parent
 CHECKOUT = HERE.parent.parent
 CACHE = pathlib.Path(os.environ.get("LAB_CACHE", "/var/cache/salt-formula-octavia/lab"))
-# The disks of running machines: overlayfs wants them on a real file system, so not in /run.
+# The disks of running machines, on one file system with the cache, where a tree that is built ends up.
 STATE = pathlib.Path(os.environ.get("LAB_STATE", "/var/lib/salt-formula-octavia/lab"))
 LOCKS = pathlib.Path("/run/lock") / PREFIX
 
@@ -125,6 +125,12 @@ def cgroup_root():
         "no unified cgroup hierarchy: mkdir -p /sys/fs/cgroup/unified && "
         "mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified"
     )
+
+
+def free_memory():
+    """Bytes that the host could still give away."""
+    meminfo = pathlib.Path("/proc/meminfo").read_text()
+    return int(re.search(r"^MemAvailable: +(\d+) kB", meminfo, re.M)[1]) * 1024
 
 
 # -- the package archive --------------------------------------------------------------------------------

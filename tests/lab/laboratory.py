@@ -9,17 +9,23 @@ import time
 
 from lab import host, machine, network, nspawn, trees
 
+# For the disks of the services and two controllers, and for the processes in them; twice, for the lab beside.
+ROOM = 12 * 2**30
 READY = (host.HERE / "ready.py").read_text()
 
 
 class Lab:
-    """`with Lab("name") as lab:` has a lab of its own for the time being; Lab.attach enters one left up."""
+    """`with Lab("name") as lab:` has a lab of its own for the time being; Lab.attach enters one left up.
 
-    def __init__(self, name):
+    `in_memory`: the disks of its machines are, if the host has room.
+    """
+
+    def __init__(self, name, in_memory=False):
         if not re.fullmatch(r"[a-z][a-z0-9]{0,23}", name):
             raise host.LabError(f"a lab's name is up to 24 small letters and digits: {name}")
         self.name = name
         self.directory = host.STATE / name
+        self._in_memory = in_memory
         self.machines = {}
         self._lock = None
 
@@ -47,6 +53,8 @@ class Lab:
         try:
             sweep(self.name)
             self.directory.mkdir(parents=True)
+            if self._in_memory and host.free_memory() > ROOM:
+                host.run("mount", "-t", "tmpfs", "-o", "mode=755", host.PREFIX, self.directory)
             network.Network(self.name).create()
         except BaseException:
             self.destroy()
