@@ -2,7 +2,7 @@
 
 VENVS := .venv/3008/.stamp .venv/3006/.stamp
 # Two processes; each has a lab of its own in the integration tests, which wait as much as they work.
-PYTEST := bin/python -m pytest -q --numprocesses 2 --dist loadgroup
+PYTEST := bin/python -m pytest -q --numprocesses 2
 PYTEST3008 := .venv/3008/$(PYTEST)
 PYTEST3006 := .venv/3006/$(PYTEST)
 LAB := demo

@@ -4,6 +4,7 @@ Fixtures of all layers: our Salt modules loaded as Salt loads them, and minions 
 
 import importlib.util
 import os
+import re
 
 import pytest
 from harness import ROOT, Minion
@@ -20,15 +21,22 @@ def pytest_configure(config):
     config.addinivalue_line("filterwarnings", "ignore:'crypt' is deprecated:DeprecationWarning")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
+def pytest_itemcollected(item):
+    if item.get_closest_marker("once") and item.callspec.indices["platform"]:
+        item.add_marker(pytest.mark.slow)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
     """What shares fixtures stays in one process of ``pytest -n``: a file, or one platform of it."""
-    for item in items:
-        call = getattr(item, "callspec", None)
-        platform = call.params.get("platform") if call else None
-        item.add_marker(pytest.mark.xdist_group(f"{item.path.stem} {platform}"))
-        if item.get_closest_marker("once") and call.indices["platform"]:
-            item.add_marker(pytest.mark.slow)
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFixtures(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            platform = re.search(r"\[debian\d+-salt\d+", nodeid)
+            return nodeid.split("::")[0] + (platform[0] if platform else "")
+
+    return ByFixtures(config, log)
 
 
 # --- nothing is skipped silently: in CI a skip is a failure, what is left out is deselected by marker
