@@ -155,7 +155,7 @@ def test_the_first_state_takes_the_roles_of_all(host):
     host.installer.side_effect = lambda *args, **kwargs: seen.append(host.masked()) or dict(DONE)
     host.state("octavia_pkg", chunks).installed("w", ["worker", "db"])
     assert seen == [[API, WORKER]]
-    assert host.installer.call_args.kwargs["pkgs"] == host.conf.packages(["worker", "db", "api"])
+    assert host.installer.call_args.kwargs["pkgs"] == host.pillar.packages(["worker", "db", "api"])
 
 
 def test_a_dry_run_announces_a_package_once(host):
