@@ -1,8 +1,7 @@
-{%- from "octavia/map.jinja" import octavia with context %}
-
 {%- set on = pillar | traverse("octavia:api:enabled") %}
 
 {%- if on %}
+{%-   from "octavia/host.jinja" import host with context %}
 
 include:
   - octavia.conf
@@ -19,21 +18,21 @@ octavia_api_packages:
 
 octavia_api_uwsgi:
   file.managed:
-    - name: {{ octavia.host.api_uwsgi }}
+    - name: {{ host.api_uwsgi }}
     - source: salt://octavia/files/octavia-api-uwsgi.ini.jinja
     - template: jinja
     - user: root
-    - group: {{ octavia.host.group }}
+    - group: {{ host.group }}
     - mode: "0640"
     - require:
       - octavia_pkg: octavia_api_packages
 
 octavia_api_unit:
   file.managed:
-    - name: {{ octavia.host.api_unit }}
+    - name: {{ host.api_unit }}
     - source: salt://octavia/files/octavia-api.service.jinja
     - template: jinja
-    - context: {{ {"uwsgi": octavia.host.uwsgi, "ini": octavia.host.api_uwsgi} | json }}
+    - context: {{ {"uwsgi": host.uwsgi, "ini": host.api_uwsgi} | json }}
     - user: root
     - group: root
     - mode: "0644"

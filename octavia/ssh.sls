@@ -1,19 +1,21 @@
-{%- from "octavia/map.jinja" import octavia with context %}
 {%- set components = pillar | traverse("octavia:manager:components", ["worker"]) %}
-{%- set path = octavia | traverse("manager:ssh:private_key_file", "") | string %}
+{%- set said = pillar | traverse("octavia:manager:ssh") %}
 
 include:
   - octavia.preflight
 
 {#- an operator reaches amphorae from the worker's host -#}
-{%- if octavia.manager.get("enabled") and components is sequence and "worker" in components
-       and octavia | traverse("manager:ssh:private_key") %}
+{%- if pillar | traverse("octavia:manager:enabled") and components is sequence and "worker" in components
+       and said is mapping and said.get("private_key") %}
+{%-   import_yaml "octavia/defaults.yaml" as defaults %}
+{%-   set ssh = defaults.manager.ssh %}
+{%-   do ssh.update(said) %}
 
 octavia_ssh_directory:
   file.directory:
-    - name: {{ salt["file.dirname"](path) }}
-    - user: {{ octavia.manager.ssh.user }}
-    - group: {{ octavia.manager.ssh.group }}
+    - name: {{ salt["file.dirname"](ssh.private_key_file | string) }}
+    - user: {{ ssh.user }}
+    - group: {{ ssh.group }}
     - mode: "0700"
     - makedirs: true
     - require:
@@ -21,10 +23,10 @@ octavia_ssh_directory:
 
 octavia_ssh_private_key:
   file.managed:
-    - name: {{ path }}
+    - name: {{ ssh.private_key_file }}
     - contents_pillar: octavia:manager:ssh:private_key
-    - user: {{ octavia.manager.ssh.user }}
-    - group: {{ octavia.manager.ssh.group }}
+    - user: {{ ssh.user }}
+    - group: {{ ssh.group }}
     - mode: "0600"
     - show_changes: false
     - require:

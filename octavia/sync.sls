@@ -1,22 +1,22 @@
 {#- Brings the formula's modules to a minion that lacks them or has others. The comparison runs while this file renders
     and uses Salt core only; a converged run syncs nothing. salt-ssh, known by its thin_dir, brings them by itself, and
     would ask each of these questions over the network. -#}
-{%- set ns = namespace(stale=[]) %}
-{%- for kind in ("_modules", "_states") if not opts.get("thin_dir") %}
-{%-   for path in salt["cp.list_master"](saltenv, kind ~ "/octavia") %}
-{%-     set here = opts.extension_modules ~ "/" ~ path[1:] %}
+{%- set stale = [] %}
+{%- if not opts.get("thin_dir") %}
+{%-   for path in salt["cp.list_master"](saltenv, "_") | select("match", "_(modules|states)/octavia") %}
+{%-     set here = opts.extension_modules ~ path.replace("_", "/", 1) %}
 {%-     if not salt["file.file_exists"](here)
            or salt["cp.hash_file"]("salt://" ~ path, saltenv).hsum != salt["file.get_hash"](here, opts.hash_type) %}
-{%-       do ns.stale.append(path) %}
+{%-       do stale.append(path) %}
 {%-     endif %}
 {%-   endfor %}
-{%- endfor %}
+{%- endif %}
 octavia_sync:
-{%- if ns.stale and opts.test %}
+{%- if stale and opts.test %}
   # a state of Salt's own that fails in a dry run too; it shows its name, not its comment
   test.fail_without_changes:
     - name: "run first: salt-call saltutil.sync_all (a dry run brings no modules to this minion)"
-{%- elif ns.stale %}
+{%- elif stale %}
   saltutil.sync_all:
     - refresh: true
     - reload_modules: true

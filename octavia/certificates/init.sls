@@ -1,6 +1,3 @@
-{%- from "octavia/map.jinja" import octavia with context %}
-{%- set from_pillar = octavia | traverse("certificates:source") == "pillar" %}
-
 include:
   - octavia.preflight
 
@@ -9,31 +6,36 @@ octavia_certificates:
     - require:
       - octavia_check: octavia_preflight
 
-{#- where each file of the pillar goes; the server CA's certificate has two readers, who may name two paths -#}
-{%- if octavia.manager.get("enabled") %}
+{%- if pillar | traverse("octavia:manager:enabled") %}
+{%-   from "octavia/host.jinja" import host with context %}
+{%-   import_yaml "octavia/defaults.yaml" as defaults %}
+{%-   set said = pillar | traverse("octavia:certificates") %}
+{%-   set source = pillar | traverse("octavia:certificates:source", defaults.certificates.source) %}
 {%-   set placed = [] %}
-{%-   for key, content, mode in (
-        ("certificates:ca_certificate", "server_ca.cert.pem", "0640"),
-        ("haproxy_amphora:server_ca", "server_ca.cert.pem", "0640"),
-        ("certificates:ca_private_key", "server_ca.key.pem", "0600"),
-        ("controller_worker:client_ca", "client_ca.cert.pem", "0640"),
-        ("haproxy_amphora:client_cert_all", "client.cert-and-key.pem", "0600"),
+
+{#-   where each file of the pillar goes; the server CA's certificate has two readers, who may name two paths -#}
+{%-   for section, key, content, mode in (
+        ("certificates", "ca_certificate", "server_ca.cert.pem", "0640"),
+        ("haproxy_amphora", "server_ca", "server_ca.cert.pem", "0640"),
+        ("certificates", "ca_private_key", "server_ca.key.pem", "0600"),
+        ("controller_worker", "client_ca", "client_ca.cert.pem", "0640"),
+        ("haproxy_amphora", "client_cert_all", "client.cert-and-key.pem", "0600"),
       ) %}
-{%-     set path = octavia.manager | traverse(key) %}
+{%-     set path = pillar | traverse(["octavia", "manager", section, key], defaults.manager[section][key]) %}
 {%-     if path not in placed %}
 {%-       do placed.append(path) %}
 
-octavia_certificate_{{ key.split(":")[1] }}:
+octavia_certificate_{{ key }}:
   file.managed:
     - name: {{ path | json }}
-{%-       if from_pillar and content in octavia.certificates %}
+{%-       if source == "pillar" and content in said %}
     - contents_pillar: octavia:certificates:{{ content }}
 {%-       else %}
     - replace: false
     - create: false
 {%-       endif %}
-    - user: {{ octavia.host.user }}
-    - group: {{ octavia.host.group }}
+    - user: {{ host.user }}
+    - group: {{ host.group }}
     - mode: "{{ mode }}"
     - makedirs: true
     - dir_mode: "0750"
