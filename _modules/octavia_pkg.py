@@ -12,6 +12,13 @@ _RUNTIME_UNITS = "/run/systemd/system"
 _DPKG_LOCK = "/var/lib/dpkg/lock-frontend"
 _DPKG_UPDATES = "/var/lib/dpkg/updates"
 
+# State and names of each package. pkg.list_pkgs asks the same, but sorting versions would be the dearest step of a
+# converged run, and to find it Salt loads the package managers of other systems too.
+_STATES = {
+    "Debian": ["dpkg-query", "-W", "-f", "${db:Status-Status} ${Package} ${Package}:${Architecture}\n"],
+    "RedHat": ["rpm", "-qa", "--qf", "installed %{NAME} %{NAME}.%{ARCH}\n"],
+}
+
 
 def missing(pkgs):
     """
@@ -27,7 +34,9 @@ def missing(pkgs):
         salt-call octavia_pkg.missing '[octavia-api, octavia-worker]'
     """
     if "octavia_pkg.present" not in __context__:
-        __context__["octavia_pkg.present"] = set(__salt__["pkg.list_pkgs"]())
+        command = _STATES.get(__grains__["os_family"], _STATES["Debian"])
+        lines = map(str.split, __salt__["cmd.run_stdout"](command, python_shell=False).splitlines())
+        __context__["octavia_pkg.present"] = {name for state, *names in lines if state == "installed" for name in names}
     present = __context__["octavia_pkg.present"]
     names = [next(iter(item)) if isinstance(item, dict) else item for item in pkgs]
     return [name for name in names if name not in present]

@@ -1,7 +1,7 @@
 {%- set on = pillar | traverse("octavia:api:enabled") %}
 
 {%- if on %}
-{%-   from "octavia/host.jinja" import host with context %}
+{%-   from "octavia/map.jinja" import host with context %}
 
 include:
   - octavia.conf

@@ -7,7 +7,7 @@ octavia_certificates:
       - octavia_check: octavia_preflight
 
 {%- if pillar | traverse("octavia:manager:enabled") %}
-{%-   from "octavia/host.jinja" import host with context %}
+{%-   from "octavia/map.jinja" import host with context %}
 {%-   import_yaml "octavia/defaults.yaml" as defaults %}
 {%-   set said = pillar | traverse("octavia:certificates") %}
 {%-   set source = pillar | traverse("octavia:certificates:source", defaults.certificates.source) %}

@@ -106,7 +106,7 @@ class Host:
         self.run_all = mock.Mock(name="cmd.run_all", return_value={"retcode": 0, "stdout": "", "stderr": ""})
         self.latest_version = mock.Mock(name="pkg.latest_version", return_value=offered)
         self.refresh_db = mock.Mock(name="pkg.refresh_db")
-        self.list_pkgs = mock.Mock(name="pkg.list_pkgs", return_value={})
+        self.packages = []
         self.due = mock.Mock(name="octavia_db.due", return_value=False)
         self.states = {"pkg.installed": mock.Mock(name="pkg.installed")}
         self.salt = {
@@ -114,7 +114,7 @@ class Host:
             "cmd.run_all": self.run_all,
             "pkg.latest_version": self.latest_version,
             "pkg.refresh_db": self.refresh_db,
-            "pkg.list_pkgs": self.list_pkgs,
+            "cmd.run_stdout": lambda command, python_shell: "\n".join(f"installed {name}" for name in self.packages),
             "octavia_db.due": self.due,
         }
         self._load_modules()

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from unittest import mock
 
 import pytest
 from formula import Host, shared
@@ -60,8 +61,25 @@ def _commands(host):
     ],
 )
 def test_what_is_not_installed_is_missing(host, wanted, missing):
-    host.list_pkgs.return_value = {"a": "1.0", "b": "2.0"}
+    host.packages = ["a", "b"]
     assert host.pkg.missing(wanted) == missing
+
+
+def test_the_host_is_asked_once_and_only_what_is_complete_is_there(host):
+    ask = host.salt["cmd.run_stdout"] = mock.Mock(
+        return_value="installed a a:amd64\nconfig-files b b:all\nhalf-configured c c:all\nunpacked d d:amd64"
+    )
+    assert host.pkg.missing(["a", "b", "c", "d", "a:amd64", "a:i386"]) == ["b", "c", "d", "a:i386"]
+    assert host.pkg.missing(["a"]) == []
+    ask.assert_called_once()
+    assert ask.call_args.args[0][0] == "dpkg-query"
+
+
+def test_an_rpm_host_is_asked_by_rpm(host):
+    host.grains["os_family"] = "RedHat"
+    ask = host.salt["cmd.run_stdout"] = mock.Mock(return_value="installed a a.x86_64")
+    assert host.pkg.missing(["a", "b"]) == ["b"]
+    assert ask.call_args.args[0][0] == "rpm"
 
 
 def test_units_are_masked_until_the_next_boot_in_one_command(host):

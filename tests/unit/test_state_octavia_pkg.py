@@ -37,7 +37,7 @@ def host(tmp_path):
 
 
 def _everything(host):
-    return dict.fromkeys(host.pillar.packages(["api", "worker", "client", "db"]), "1")
+    return host.pillar.packages(["api", "worker", "client", "db"])
 
 
 def _commands(host):
@@ -108,7 +108,7 @@ def test_a_package_manager_that_cannot_be_set_right_stops_the_state(host):
 def test_a_killed_run_is_finished_by_the_next(host):
     """Packages are there, their units are still masked."""
     host.mask(WORKER)
-    host.list_pkgs.return_value = _everything(host)
+    host.packages = _everything(host)
     ret = host.state("octavia_pkg").installed("x", ["api", "worker"])
     assert (ret["result"], ret["changes"]) == (True, {})
     assert host.masked() == []
@@ -117,7 +117,7 @@ def test_a_killed_run_is_finished_by_the_next(host):
 
 
 def test_when_all_is_installed_nothing_is_called(host):
-    host.list_pkgs.return_value = _everything(host)
+    host.packages = _everything(host)
     ret = host.state("octavia_pkg").installed("x", ["api", "worker"])
     assert ret == {"name": "x", "result": True, "changes": {}, "comment": "All packages are installed"}
     host.run_all.assert_not_called()
