@@ -14,6 +14,10 @@ from urllib.parse import quote
 
 ROLES = ("api", "manager", "driver_agent")
 HIDDEN = "(hidden)"
+# user:password@, as it stands in a URL or behind the comma of a list of servers
+_CREDENTIALS = re.compile(r"((?:://|,)[^:/@,]*:)[^@/,]*@")
+# a URL of which all that is secret is found by that; a query may hold anything
+_URL = re.compile(r"[a-z0-9+]+://(?:[^:/@,]*:[^@/,]*@[^@/,]*,?)+/[^@?]*(?:\?(?:ssl_[a-z_]+=[^&@]*&?)+)?")
 
 # Secret options that no pillar key of ours feeds, so that octavia:config can set them and they stay hidden.
 _SECRET_OPTIONS = (
@@ -59,8 +63,7 @@ def options(saltenv=None, mask=True):
         if key not in value or (role in ROLES and role not in enabled) or __salt__["octavia_pillar.is_off"](key, value):
             continue
         if spec.get("since", 0) <= major <= spec.get("until", major):
-            names = spec.get("option", [])
-            for option in [names] if isinstance(names, str) else names:
+            for option in _names(spec, "option"):
                 put(option, value[key])
     for option, val in _made(value, major).items():
         put(option, val)
@@ -218,8 +221,7 @@ def is_secret(option, saltenv=None):
         known.update(_SECRET_OPTIONS)
         for spec in __salt__["octavia_pillar.data"](saltenv)["conf"]["keys"].values():
             if spec.get("secret"):
-                names = spec.get("option", spec.get("feeds", []))
-                known.update([names] if isinstance(names, str) else names)
+                known.update(_names(spec, "option", "feeds"))
     return any(option == name or fnmatch.fnmatch(option, name) for name in known)
 
 
@@ -259,7 +261,8 @@ def _printed(value):
 
 def parse(text):
     """
-    Return octavia.conf text as ``{section/option: value}``, values as they are written.
+    Return octavia.conf text as ``{section/option: value}``, values as they are written. A line that is no option is
+    an option without a value, called by its number.
 
     CLI Example:
 
@@ -270,20 +273,102 @@ def parse(text):
     """
     section, name, found = "DEFAULT", None, {}
     # not splitlines(), which also splits where a password holds one of Unicode's line separators
-    for line in text.split("\n"):
+    for number, line in enumerate(text.split("\n"), 1):
         if line.startswith((" ", "\t")) and line.strip():
             if name:
                 found[name] += "\n" + line.strip()
+            else:
+                found[f"{section}/line {number}"] = ""
         elif line.startswith("["):
             section, name = line.strip().strip("[]"), None
-        elif not line.strip() or line.startswith(("#", ";")) or not {"=", ":"} & set(line):
+        elif not line.strip() or line.startswith(("#", ";")):
             name = None
+        elif not {"=", ":"} & set(line):
+            name = None
+            found[f"{section}/line {number}"] = ""
         else:
             end = min(line.index(sign) for sign in "=:" if sign in line)
             name, val = f"{section}/{line[:end].strip()}", line[end + 1 :].strip()
             # an option that stands twice has two values (MultiStrOpt)
             found[name] = f"{found[name]}\n{val}" if name in found else val
     return found
+
+
+def changes(old, new, saltenv=None):
+    """
+    Return how two texts of octavia.conf differ, as ``{section/option: {old, new}}`` in the order of the file. Of a
+    secret it shows only that it differs. Order and comments are no difference.
+
+    old, new
+        Texts; an empty one for a file that is not there.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_conf.changes "" "[DEFAULT]
+        debug = true"
+    """
+    before, after = parse(old), parse(new)
+    found = {}
+    for option in sorted(before.keys() | after.keys(), key=_place):
+        values = before.get(option), after.get(option)
+        if values[0] != values[1]:
+            shown = [val if val is None else masked(option, val, saltenv) for val in values]
+            if shown[0] == shown[1]:
+                shown[1] = shown[1].replace(HIDDEN, "(hidden, changed)")
+            found[option] = dict(zip(("old", "new"), shown, strict=True))
+    return found
+
+
+def _place(option):
+    """Where an option stands in octavia.conf: [DEFAULT] first, then by name."""
+    section, _, name = option.partition("/")
+    return section != "DEFAULT", section, name
+
+
+def diff(changes):
+    """
+    Return what ``changes`` says as a unified diff of options.
+
+    changes
+        ``{section/option: {old, new}}``
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_conf.diff '{DEFAULT/debug: {old: null, new: "true"}}'
+    """
+    lines, last = ["--- octavia.conf", "+++ octavia.conf"], None
+    for option, sides in changes.items():
+        section, _, name = option.partition("/")
+        if section != last:
+            lines.append(f" [{section}]")
+            last = section
+        for sign, side in (("-", "old"), ("+", "new")):
+            if sides[side] is not None:
+                lines.append(f"{sign}{name} = " + sides[side].replace("\n", f"\n{sign}{name} = "))
+    return "\n".join(lines)
+
+
+def masked(option, value, saltenv=None):
+    """
+    Return the value of an option as it may be shown: a secret hidden, of a URL the password only.
+
+    option, value
+        ``section/option``, and its value as it is written.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_conf.masked database/connection mysql+pymysql://octavia:pw@db/octavia
+    """
+    # nobody but a URL with a password in it has both signs
+    if not is_secret(option, saltenv) and not ("://" in value and "@" in value):
+        return value
+    return _CREDENTIALS.sub(rf"\1{HIDDEN}@", value) if _URL.fullmatch(value) else HIDDEN
 
 
 def readers(saltenv=None):
@@ -302,8 +387,7 @@ def readers(saltenv=None):
         found = dict(conf["sections"])
         for spec in conf["keys"].values():
             if "services" in spec:
-                names = spec.get("option", [])
-                found.update({name: spec["services"] for name in ([names] if isinstance(names, str) else names)})
+                found.update(dict.fromkeys(_names(spec, "option"), spec["services"]))
         __context__["octavia_conf.readers"] = found
     return __context__["octavia_conf.readers"]
 
@@ -337,26 +421,78 @@ def fingerprints(role, saltenv=None, planned=True):
 
     written = parse(text)
     found = {option: _digest(val) for option, val in written.items() if reads(option)}
-    value = __salt__["octavia_pillar.values"](saltenv)
+    named = _files(written, reads, saltenv).items()
+    found.update((path, _digest(_content(path, content, planned, saltenv))) for path, content in named)
+    return found
+
+
+def files(text, saltenv=None):
+    """
+    Return the files that a text of octavia.conf names, and what octavia.certificates is about to write there, as
+    ``{path: text}``; None for those that it does not write.
+
+    text
+        All of octavia.conf.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call --out=quiet octavia_conf.files "[haproxy_amphora]
+        server_ca = /etc/octavia/certs/server_ca.cert.pem"
+    """
+    named = _files(parse(text), lambda option: True, saltenv).items()
+    return {path: _placed(content, saltenv) for path, content in named}
+
+
+def _files(written, reads, saltenv):
+    """The files that octavia.conf names in options that somebody reads, as ``{path: name of the pillar's text}``."""
+    value, found = __salt__["octavia_pillar.values"](saltenv), {}
     for key, spec in __salt__["octavia_pillar.data"](saltenv)["conf"]["keys"].items():
         if spec["type"] != "file":
             continue
         if "option" in spec:
-            names = [spec["option"]] if isinstance(spec["option"], str) else spec["option"]
-            paths = {written[name] for name in names if name in written and reads(name)}
+            paths = [written[name] for name in _names(spec, "option") if name in written and reads(name)]
         else:
-            off = value.get(f"{key.rpartition(':')[0]}:enabled") is False
-            paths = {value[key]} if key in value and reads(spec["feeds"]) and not off else ()
-        found.update((path, _digest(_content(spec, value, path, planned))) for path in paths)
+            on = key in value and reads(spec["feeds"]) and not __salt__["octavia_pillar.is_off"](key, value)
+            paths = [value[key]] if on else []
+        found.update(dict.fromkeys(paths, spec.get("content")))
     return found
 
 
-def _content(spec, value, path, planned):
-    """What a file holds, or what octavia.certificates is about to write there."""
-    text = (__pillar__["octavia"].get("certificates") or {}).get(spec.get("content"))
-    if planned and text and value.get("certificates:source") == "pillar":
+def _placed(content, saltenv):
+    text = ((__pillar__.get("octavia") or {}).get("certificates") or {}).get(content)
+    if text and __salt__["octavia_pillar.values"](saltenv).get("certificates:source") == "pillar":
         return text if text.endswith("\n") else text + "\n"
-    return _read(path)
+    return None
+
+
+def _names(spec, *kinds):
+    """The options that a key is (``option``) or is a part of (``feeds``)."""
+    named = [spec[kind] for kind in kinds if kind in spec]
+    return [name for item in named for name in ([item] if isinstance(item, str) else item)]
+
+
+def keys_of(option, saltenv=None):
+    """
+    Return the named pillar keys that an option of octavia.conf is made of.
+
+    option
+        ``section/option``
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_conf.keys_of database/connection
+    """
+    keys = __salt__["octavia_pillar.data"](saltenv)["conf"]["keys"]
+    return [key for key, spec in keys.items() if option in _names(spec, "option", "feeds")]
+
+
+def _content(path, content, planned, saltenv):
+    """What a file holds, or what octavia.certificates is about to write there."""
+    return (planned and _placed(content, saltenv)) or _read(path)
 
 
 def _read(path):

@@ -1,5 +1,5 @@
 """
-Keep octavia.conf as the pillar says.
+Keep octavia.conf as the pillar says, and only what the installed Octavia takes.
 """
 
 import os
@@ -11,8 +11,10 @@ def managed(name):
     """
     Ensure that octavia.conf holds what the pillar says for the installed release, root:octavia 0640.
 
-    The file is replaced as a whole and at once, and is never readable by others. ``changes`` shows the options that
-    differ; of a secret it shows only that it differs.
+    What is about to be written is checked by the installed Octavia first; a file with a fault never replaces the one
+    that is there. It is replaced as a whole and at once, and is never readable by others. ``changes`` and the diff
+    show the options that differ; of a secret they show only that it differs. Another order or other comments are no
+    difference.
 
     name
         Any text.
@@ -29,18 +31,29 @@ def managed(name):
         ret["comment"] = f"{path} is as the pillar says"
         new = __salt__["octavia_conf.render"](saltenv=__env__, mask=False)
         old = _read(path)
-        ret["changes"] = _difference(old, new)
+        options = __salt__["octavia_conf.changes"](old or "", new, saltenv=__env__)
+        checked = __salt__["octavia_gate.check"](new, saltenv=__env__)
+        if checked["warnings"]:
+            ret["warnings"] = checked["warnings"]
+        if checked["faults"]:
+            ret.update(result=False, comment="\n".join(checked["faults"]))
+            return ret
+        ret["changes"] = dict(options)
         if old is not None:
             ret["changes"].update(__salt__["octavia_file.ownership"](path, *owner))
-        if old == new and not ret["changes"]:
+        if not ret["changes"]:
             return ret
+        ret["comment"] = f"{path} would be written" if __opts__["test"] else f"{path} written"
+        if "unchecked" in checked:
+            ret["comment"] += f" (not checked: {checked['unchecked']})"
+        if options:
+            ret["comment"] += "\n" + __salt__["octavia_conf.diff"](options)
         if __opts__["test"]:
             # the service states compare with what the file is about to be
             __context__.setdefault("octavia_conf.pending", {})[path] = new
-            ret.update(result=None, comment=f"{path} would be written")
-            return ret
-        __salt__["octavia_file.write"](path, new, *owner)
-        ret["comment"] = f"{path} written"
+            ret["result"] = None
+        else:
+            __salt__["octavia_file.write"](path, new, *owner)
     except CommandExecutionError as exc:
         ret.update(result=False, changes={}, comment=str(exc))
     return ret
@@ -52,20 +65,3 @@ def _read(path):
         return None
     with open(path, encoding="utf-8", errors="replace") as stream:
         return stream.read()
-
-
-def _difference(old, new):
-    """``changes`` of the file: options that differ, secrets hidden; the file itself when only its text differs."""
-    if old == new:
-        return {}
-    before = __salt__["octavia_conf.parse"](old or "")
-    after = __salt__["octavia_conf.parse"](new)
-    changes = {}
-    for option in sorted(before.keys() | after.keys()):
-        if before.get(option) != after.get(option):
-            hidden = __salt__["octavia_conf.is_secret"](option, saltenv=__env__)
-            changes[option] = {
-                side: "(hidden)" if hidden and option in values else values.get(option)
-                for side, values in (("old", before), ("new", after))
-            }
-    return changes or {"text": {"old": "other comments or order", "new": "as rendered"}}

@@ -19,6 +19,7 @@ MODULES = (
     "octavia_pillar",
     "octavia_release",
     "octavia_conf",
+    "octavia_gate",
     "octavia_check",
     "octavia_file",
     "octavia_pkg",
@@ -108,6 +109,7 @@ class Host:
         self.refresh_db = mock.Mock(name="pkg.refresh_db")
         self.packages = []
         self.due = mock.Mock(name="octavia_db.due", return_value=False)
+        self.ask = mock.Mock(name="octavia_host.call", return_value=[])
         self.states = {"pkg.installed": mock.Mock(name="pkg.installed")}
         self.salt = {
             "cp.cache_file": lambda url, saltenv: str(ROOT / url.removeprefix("salt://")),
@@ -116,6 +118,7 @@ class Host:
             "pkg.refresh_db": self.refresh_db,
             "cmd.run_stdout": lambda command, python_shell: "\n".join(f"installed {name}" for name in self.packages),
             "octavia_db.due": self.due,
+            "octavia_host.call": self.ask,
         }
         self._load_modules()
 

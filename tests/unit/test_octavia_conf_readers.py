@@ -197,14 +197,14 @@ def test_the_settings_of_another_module_hold_secrets(make):
         ("[s]\na: b=c", {"s/a": "b=c"}),
         ("[s]\n# a = b\n; a = b\n\nc = d", {"s/c": "d"}),
         ("[s]\na = b\n  c\n\td", {"s/a": "b\nc\nd"}),
-        ("[s]\na = b\n\n  c", {"s/a": "b"}),
-        ("[s]\na = b\n#\n  c", {"s/a": "b"}),
+        ("[s]\na = b\n\n  c", {"s/a": "b", "s/line 4": ""}),
+        ("[s]\na = b\n#\n  c", {"s/a": "b", "s/line 4": ""}),
         ("[s]\na = b\na = c", {"s/a": "b\nc"}),
         ("[s]\r\na = b\r\n", {"s/a": "b"}),
         ("[s]\na =", {"s/a": ""}),
         ("[s]\na = one\u2028two\x85three", {"s/a": "one\u2028two\x85three"}),
-        ("no sign at all", {}),
-        ("  from nothing", {}),
+        ("no sign at all", {"DEFAULT/line 1": ""}),
+        ("a = b\n[s]\n  from nothing", {"DEFAULT/a": "b", "s/line 3": ""}),
     ],
 )
 def test_text_is_understood_as_oslo_config_does(make, text, found):

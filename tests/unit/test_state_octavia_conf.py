@@ -1,6 +1,7 @@
 """The state that writes octavia.conf: a dry run tells the truth, secrets stay hidden, the file is whole or the old."""
 
 import copy
+import re
 
 import pytest
 from formula import Host, changed, pillar, shared
@@ -27,7 +28,8 @@ def _mode(host):
 
 def test_a_missing_file_is_written_and_the_second_run_changes_nothing(host):
     ret = _managed(host)
-    assert (ret["result"], ret["comment"]) == (True, f"{host.conf_file} written")
+    assert ret["result"] is True
+    assert ret["comment"].startswith(f"{host.conf_file} written\n--- octavia.conf\n+++ octavia.conf\n [DEFAULT]\n")
     assert host.conf_file.read_text() == host.conf.render(mask=False)
     assert _mode(host) == "0640"
     assert all(change["old"] is None for change in ret["changes"].values())
@@ -52,7 +54,8 @@ def test_a_dry_run_announces_what_the_real_run_does_and_writes_nothing(host, ans
         _managed(host)
     before = host.conf_file.read_text() if not fresh else None
     dry = _managed(host, test=True, **copy.deepcopy(answers))
-    assert (dry["result"], dry["comment"]) == (None, f"{host.conf_file} would be written")
+    assert dry["result"] is None
+    assert dry["comment"].startswith(f"{host.conf_file} would be written\n--- octavia.conf")
     assert (host.conf_file.read_text() if host.conf_file.exists() else None) == before
     real = _managed(host)
     assert real["result"] is True
@@ -68,14 +71,45 @@ def test_a_change_is_shown_option_by_option(host):
     }
 
 
+def test_the_comment_is_a_unified_diff_of_options(host):
+    _managed(host)
+    answers = {"api:bind:port": 9877, "debug": True, "config": {"nova": {"enable_anti_affinity": True}}}
+    assert _managed(host, **answers)["comment"].splitlines()[1:] == [
+        "--- octavia.conf",
+        "+++ octavia.conf",
+        " [DEFAULT]",
+        "-debug = false",
+        "+debug = true",
+        " [api_settings]",
+        "-bind_port = 9876",
+        "+bind_port = 9877",
+        " [nova]",
+        "+enable_anti_affinity = true",
+    ]
+
+
 def test_of_a_secret_only_the_fact_of_its_change_is_shown(host):
     _managed(host)
-    hidden = {"old": "(hidden)", "new": "(hidden)"}
-    assert _managed(host, **{"database:password": "another"})["changes"] == {"database/connection": hidden}
+    ret = _managed(host, **{"database:password": "another", "identity:password": "another"})
+    assert ret["changes"]["keystone_authtoken/password"] == {"old": "(hidden)", "new": "(hidden, changed)"}
+    url = "mysql+pymysql://octavia:{}@db.example.org:3306/octavia"
+    assert ret["changes"]["database/connection"] == {
+        "old": url.format("(hidden)"),
+        "new": url.format("(hidden, changed)"),
+    }
     answers = {"cache:members": ["mc"], "cache:security": {"enabled": True, "secret_key": "a-new-secret"}}
     ret = _managed(host, **answers)
     assert ret["changes"]["keystone_authtoken/memcache_secret_key"] == {"old": None, "new": "(hidden)"}
     assert "a-new-secret" not in str(ret)
+
+
+def test_another_server_is_shown_though_its_password_is_not(host):
+    _managed(host)
+    answers = {"message_queue:members": [{"host": "mq1"}, {"host": "::1"}]}
+    assert _managed(host, **answers)["changes"]["DEFAULT/transport_url"] == {
+        "old": "rabbit://openstack:(hidden)@mq.example.org:5672/%2F",
+        "new": "rabbit://openstack:(hidden)@mq1:5672,openstack:(hidden)@[::1]:5672/%2F",
+    }
 
 
 @pytest.mark.parametrize("test", [True, False])
@@ -93,7 +127,8 @@ def test_what_somebody_wrote_by_hand_is_replaced_and_his_secrets_are_not_shown(h
     text = "[database]\nconnection: mysql://octavia:hunter2@h/d?a=b\n[neutron]\npassword=hunter2\n"
     host.conf_file.write_text(text + "stray hunter2\n")
     ret = _managed(host)
-    assert ret["changes"]["database/connection"] == {"old": "(hidden)", "new": "(hidden)"}
+    shown = ret["changes"]["database/connection"]
+    assert shown["old"] == "(hidden)" and shown["new"].startswith("mysql+pymysql://octavia:(hidden)@")
     assert ret["changes"]["neutron/password"] == {"old": "(hidden)", "new": None}
     assert "hunter2" not in str(ret)
     assert "hunter2" not in host.conf_file.read_text()
@@ -107,13 +142,54 @@ def test_a_file_in_another_encoding_is_replaced_like_any_other(host, test):
     assert ret["changes"]["DEFAULT/debug"]["new"] == "false"
 
 
-def test_other_comments_are_a_change_of_the_text(host):
+def test_other_comments_and_another_order_are_no_change(host):
     _managed(host)
-    host.conf_file.write_text("# by hand\n" + host.conf_file.read_text())
+    text = "# by hand\n\n" + host.conf_file.read_text().replace("debug = false", "# a remark\ndebug=false")
+    sections = text.split("\n\n")
+    text = "\n\n".join([sections[0], *reversed(sections[1:])])
+    host.conf_file.write_text(text)
     host.conf_file.chmod(0o640)
-    dry, real = _managed(host, test=True), _managed(host)
-    assert dry["changes"] == real["changes"] == {"text": {"old": "other comments or order", "new": "as rendered"}}
-    assert host.conf_file.read_text() == host.conf.render(mask=False)
+    assert _managed(host)["changes"] == _managed(host, test=True)["changes"] == {}
+    assert host.conf_file.read_text() == text
+
+
+# --- the gate
+
+
+def _finding(**changes):
+    return {"option": "api_settings/bind_port", "level": "fault", "what": "is 0", "allowed": "1 to 65535"} | changes
+
+
+@pytest.mark.parametrize("test", [True, False])
+def test_a_file_with_a_fault_never_replaces_the_one_that_is_there(host, test):
+    _managed(host)
+    before = host.conf_file.read_text()
+    host.ask.return_value = [_finding(), _finding(level="warning")]
+    ret = _managed(host, test=test, **{"api:bind:port": 9877})
+    assert (ret["result"], ret["changes"]) == (False, {})
+    assert ret["comment"] == "octavia:api:bind:port (api_settings/bind_port): is 0; 1 to 65535"
+    assert host.conf_file.read_text() == before
+    assert "octavia_conf.pending" not in host.context
+
+
+def test_a_warning_stays_said_while_nothing_changes(host):
+    host.ask.return_value = [_finding(level="warning", what="is deprecated", allowed="")]
+    line = ["octavia:api:bind:port (api_settings/bind_port): is deprecated"]
+    assert _managed(host)["warnings"] == line
+    assert _managed(host)["warnings"] == line
+    assert host.ask.call_count == 1
+
+
+def test_a_dry_run_on_an_empty_host_says_that_nothing_was_checked(host):
+    from salt.exceptions import CommandExecutionError
+
+    error = CommandExecutionError("/usr/bin/python3 lacks the Python library octavia")
+    error.library = "octavia"
+    host.ask.side_effect = error
+    ret = _managed(host, test=True)
+    assert ret["result"] is None
+    assert ret["comment"].splitlines()[0].endswith("(not checked: /usr/bin/python3 lacks the Python library octavia)")
+    assert _managed(host)["result"] is False
 
 
 def test_a_drift_of_the_mode_is_repaired(host):
@@ -131,7 +207,7 @@ def test_a_full_disk_is_one_line_and_the_old_file_stays(host):
     with full_disk():
         ret = _managed(host, **{"debug": True})
     assert (ret["result"], ret["changes"]) == (False, {})
-    assert ret["comment"] == f"{host.conf_file}: cannot be written: File too large"
+    assert re.fullmatch(r"\S+: cannot be written: File too large", ret["comment"])
     assert host.conf_file.read_text() == before
     assert sorted(entry.name for entry in host.conf_file.parent.iterdir()) == ["octavia.conf"]
 

@@ -1,0 +1,124 @@
+"""
+The gate in front of octavia.conf: the installed Octavia itself says whether it would take the file.
+
+Octavia's code and its libraries are asked in the host's own Python (``octavia/host/registry.py``), which takes about a
+second, and so only when something changed: the text, the installed packages, or a file that the text names.
+"""
+
+import hashlib
+import json
+import os
+
+from salt.exceptions import CommandExecutionError
+
+# Sections whose options are made of several keys, and where the operator says those.
+_MADE_FROM = {
+    "keystone_authtoken": "identity",
+    "service_auth": "identity",
+    "nova": "identity",
+    "neutron": "identity",
+    "glance": "identity",
+    "cinder": "identity",
+    "certificates": "identity",
+    "database": "database",
+    "oslo_messaging_notifications": "notification",
+    "health_manager": "manager:health_manager",
+}
+
+
+def check(text, saltenv=None):
+    """
+    Return what the installed Octavia finds in a text of octavia.conf, as ``{"faults": [...], "warnings": [...]}``:
+    lines that name the pillar key, the option, what is wrong and what is allowed, without any secret. ``unchecked``
+    is added, with the reason, in a dry run on a host that has no Octavia yet.
+
+    text
+        All of octavia.conf.
+
+    Raises CommandExecutionError when the host's Python cannot answer.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_gate.check "[DEFAULT]
+        debug = maybe"
+    """
+    settings = __salt__["octavia_pillar.settings"](saltenv)
+    stamp = f"{settings['state_dir']}/gate.json"
+    seen = _seen(text, settings, saltenv)
+    passed = _load(stamp)
+    if passed.get("seen") == seen:
+        return {"faults": [], "warnings": passed["warnings"]}
+    try:
+        findings = __salt__["octavia_host.call"](
+            "registry",
+            "check",
+            saltenv=saltenv,
+            text=text,
+            user=settings["user"],
+            contents=__salt__["octavia_conf.files"](text, saltenv) if __opts__.get("test") else {},
+        )
+    except CommandExecutionError as exc:
+        if __opts__.get("test") and hasattr(exc, "library"):
+            return {"faults": [], "warnings": [], "unchecked": str(exc)}
+        raise
+    found = {
+        f"{level}s": [_line(finding, saltenv) for finding in findings if finding["level"] == level]
+        for level in ("fault", "warning")
+    }
+    if not found["faults"] and not __opts__.get("test"):
+        os.makedirs(settings["state_dir"], mode=0o755, exist_ok=True)
+        note = json.dumps({"seen": seen, "warnings": found["warnings"]})
+        __salt__["octavia_file.write"](stamp, note, "root", "root", "0600")
+    return found
+
+
+def _seen(text, settings, saltenv):
+    """A digest of all that the answer depends on. The time of a directory of packages moves with each of them."""
+    paths = [*settings["metadata_path"], *sorted(__salt__["octavia_conf.files"](text, saltenv))]
+    return hashlib.sha256(json.dumps([text, [(path, _time(path)) for path in paths]]).encode()).hexdigest()
+
+
+def _time(path):
+    try:
+        return os.stat(path).st_ctime_ns
+    except OSError:
+        return None
+
+
+def _load(path):
+    try:
+        with open(path, encoding="utf-8") as stream:
+            note = json.load(stream)
+    except (OSError, ValueError):
+        return {}
+    return note if isinstance(note, dict) and isinstance(note.get("warnings"), list) else {}
+
+
+def _line(finding, saltenv):
+    allowed = f"; {finding['allowed']}" if finding.get("allowed") else ""
+    return f"{origin(finding['option'], saltenv)} ({finding['option']}): {finding['what']}{allowed}"
+
+
+def origin(option, saltenv=None):
+    """
+    Return the pillar key that an option of octavia.conf (``section/option``) comes from.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_gate.origin database/connection
+    """
+    section, _, name = option.partition("/")
+    config = (__pillar__.get("octavia") or {}).get("config") or {}
+    if name in (config.get(section) or {}):
+        return f"octavia:config:{section}:{name}"
+    keys = __salt__["octavia_conf.keys_of"](option, saltenv)
+    if len(keys) == 1:
+        said = __salt__["octavia_pillar.said"](saltenv).get(keys[0])
+        return said[0][0] if said else f"octavia:{keys[0]}"
+    if keys:
+        return f"octavia:{os.path.commonprefix([key.split(':')[0] for key in keys])}"
+    return f"octavia:{_MADE_FROM[section]}" if section in _MADE_FROM else f"octavia:config:{section}:{name}"

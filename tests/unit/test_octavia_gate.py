@@ -1,0 +1,84 @@
+"""When the installed Octavia is asked about octavia.conf, and what an operator reads of its answer."""
+
+import os
+
+import pytest
+from formula import Host, changed, shared, with_certificates
+
+
+@pytest.fixture
+def host(tmp_path):
+    return Host(tmp_path, with_certificates(shared()))
+
+
+def _asked(host, text):
+    """How often the host's Python was asked in one more run."""
+    before = host.ask.call_count
+    host.again()
+    host.gate.check(text)
+    return host.ask.call_count - before
+
+
+def test_octavia_is_asked_again_only_when_something_changed(host, tmp_path):
+    authority = tmp_path / "ca.pem"
+    authority.write_text("text")
+    text = f"[haproxy_amphora]\nserver_ca = {authority}\n"
+    assert [_asked(host, text), _asked(host, text)] == [1, 0]
+    assert _asked(host, text + "client_cert = /x\n") == 1
+    assert [_asked(host, text), _asked(host, text)] == [1, 0]
+    authority.chmod(0o600)
+    assert [_asked(host, text), _asked(host, text)] == [1, 0]
+    host.install("12.0.0")
+    assert [_asked(host, text), _asked(host, text)] == [1, 0]
+
+
+def test_a_text_with_a_fault_is_asked_about_every_time(host):
+    host.ask.return_value = [{"option": "DEFAULT/debug", "level": "fault", "what": "is maybe", "allowed": ""}]
+    assert [_asked(host, "x"), _asked(host, "x")] == [1, 1]
+
+
+def test_a_dry_run_shows_octavia_what_the_certificates_are_about_to_be_and_notes_nothing(host):
+    path = "/etc/octavia/certs/server_ca.cert.pem"
+    text = f"[haproxy_amphora]\nserver_ca = {path}\n"
+    host.opts["test"] = True
+    assert [_asked(host, text), _asked(host, text)] == [1, 1]
+    assert host.ask.call_args.kwargs["contents"] == {path: "text of server_ca.cert.pem\n"}
+    host.opts["test"] = False
+    _asked(host, text)
+    assert host.ask.call_args.kwargs["contents"] == {}
+
+
+@pytest.mark.parametrize("note", ["", "[]", '{"seen": 1}', "\0"])
+def test_a_note_that_somebody_spoilt_counts_as_none(host, note):
+    _asked(host, "x")
+    path = host.root / "lib" / "gate.json"
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.write_text(note)
+    assert _asked(host, "x") == 1
+
+
+def test_no_secret_is_in_the_note(host):
+    text = host.conf.render(mask=False)
+    _asked(host, text)
+    note = (host.root / "lib" / "gate.json").read_text()
+    assert "pw-of" not in note and os.path.getsize(host.root / "lib" / "gate.json") < 300
+
+
+@pytest.mark.parametrize(
+    ("option", "key"),
+    [
+        ("api_settings/bind_port", "octavia:api:bind:port"),
+        ("house_keeping/cleanup_interval", "octavia:config:house_keeping:cleanup_interval"),
+        ("nova/endpoint_type", "octavia:identity:endpoint_type"),
+        ("keystone_authtoken/interface", "octavia:identity"),
+        ("database/connection", "octavia:database"),
+        ("DEFAULT/transport_url", "octavia:message_queue"),
+        ("nova/region_name", "octavia:api:identity:region"),
+        ("controller_worker/amp_flavor_id", "octavia:manager:controller_worker:amp_flavor_id"),
+        ("glance/endpoint", "octavia:config:glance:endpoint"),
+    ],
+)
+def test_an_option_is_led_back_to_the_key_that_the_operator_wrote(tmp_path, option, key):
+    config = {"glance": {"endpoint": "x"}, "house_keeping": {"cleanup_interval": 3}}
+    tree = changed(shared(), **{"config": config, "api:identity": {"region": "r"}})
+    assert Host(tmp_path, tree).gate.origin(option) == key
