@@ -10,6 +10,7 @@ import hashlib
 import ipaddress
 import os
 import re
+import secrets
 from urllib.parse import quote
 
 ROLES = ("api", "manager", "driver_agent")
@@ -540,3 +541,30 @@ def size(saltenv=None):
         "processes": value.get("api:processes", max(2, min(cpus, 8))),
         "threads": value.get("api:threads", 4),
     }
+
+
+def generate_secrets():
+    """
+    Return a pillar fragment with a fresh value for each secret that Octavia and its services share with nobody else.
+
+    Put it where the pillar keeps secrets, and do not run it by a master, who would keep the answer in its job cache.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call --local --out=newline_values_only octavia_conf.generate_secrets
+    """
+    fresh = [secrets.token_hex(16) for _ in range(4)]
+    return f"""octavia:
+  certificates:
+    server_certs_key_passphrase: "{fresh[0]}"
+  cache:
+    security:
+      secret_key: "{fresh[1]}"
+  manager:
+    certificates:
+      ca_private_key_passphrase: "{fresh[2]}"
+    health_manager:
+      heartbeat_key: "{fresh[3]}"
+"""

@@ -11,6 +11,8 @@ import os
 
 from salt.exceptions import CommandExecutionError
 
+_HEARTBEAT_KEY = "health_manager/heartbeat_key"
+
 # Sections whose options are made of several keys, and where the operator says those.
 _MADE_FROM = {
     "keystone_authtoken": "identity",
@@ -26,14 +28,17 @@ _MADE_FROM = {
 }
 
 
-def check(text, saltenv=None):
+def check(text, changes=None, saltenv=None):
     """
-    Return what the installed Octavia finds in a text of octavia.conf, as ``{"faults": [...], "warnings": [...]}``:
-    lines that name the pillar key, the option, what is wrong and what is allowed, without any secret. ``unchecked``
-    is added, with the reason, in a dry run on a host that has no Octavia yet.
+    Return what speaks against a text of octavia.conf, as ``{"faults": [...], "warnings": [...]}``: lines that name
+    the pillar key, the option, what is wrong and what is allowed, without any secret. ``unchecked`` is added, with
+    the reason, in a dry run on a host that has no Octavia yet.
 
     text
         All of octavia.conf.
+
+    changes
+        How it differs from the file that is there, as ``octavia_conf.changes`` says.
 
     Raises CommandExecutionError when the host's Python cannot answer.
 
@@ -44,6 +49,9 @@ def check(text, saltenv=None):
         salt-call octavia_gate.check "[DEFAULT]
         debug = maybe"
     """
+    fault = _heartbeat_fault((changes or {}).get(_HEARTBEAT_KEY), saltenv)
+    if fault:
+        return {"faults": [fault], "warnings": []}
     settings = __salt__["octavia_pillar.settings"](saltenv)
     stamp = f"{settings['state_dir']}/gate.json"
     seen = _seen(text, settings, saltenv)
@@ -72,6 +80,17 @@ def check(text, saltenv=None):
         note = json.dumps({"seen": seen, "warnings": found["warnings"]})
         __salt__["octavia_file.write"](stamp, note, "root", "root", "0600")
     return found
+
+
+def _heartbeat_fault(change, saltenv):
+    """Amphorae sign with the key that they were made with: with another one each of them looks dead."""
+    if not change or None in change.values() or not __salt__["octavia_pillar.has_amphorae"](saltenv):
+        return None
+    if __salt__["octavia_pillar.values"](saltenv).get("manager:health_manager:rotate_heartbeat_key"):
+        return None
+    what = "differs from the one on this host, which the amphorae have: every load balancer would fail over"
+    mend = "put the old one back, or rotate it, with octavia:manager:health_manager:rotate_heartbeat_key: true"
+    return _line({"option": _HEARTBEAT_KEY, "what": what, "allowed": mend}, saltenv)
 
 
 def _seen(text, settings, saltenv):

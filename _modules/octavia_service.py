@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+import signal
 import time
 
 from salt.exceptions import CommandExecutionError
@@ -24,6 +25,7 @@ _PROPERTIES = (
     "ExecMainStartTimestampMonotonic",
     "NeedDaemonReload",
     "Result",
+    "ControlGroup",
 )
 
 
@@ -34,7 +36,8 @@ _SYSTEMD = re.compile(r"(Start|Stopp|Restart|Reload)(ing|ed) |Failed to start |D
 def status(unit, fresh=False):
     """
     Return what systemd knows of a unit of Octavia: ``loaded``, ``running``, ``enabled``, ``invocation``, ``started``
-    (seconds since the epoch), ``reload`` (its file has changed), ``result``.
+    (seconds since the epoch), ``reload`` (its file has changed), ``result``,
+    ``cgroup``.
 
     unit
         Name without ``.service``.
@@ -80,6 +83,7 @@ def _readable(block):
         "started": time.time() - time.monotonic() + started if started else 0.0,
         "reload": block.get("NeedDaemonReload") == "yes",
         "result": block.get("Result", ""),
+        "cgroup": block.get("ControlGroup", ""),
     }
 
 
@@ -126,6 +130,105 @@ def outdated(unit, role):
         return ["older than what it reads"]
     have = stamp["read"]
     return sorted(thing for thing in have.keys() | wanted.keys() if have.get(thing) != wanted.get(thing))
+
+
+def takes_over(unit, role, changed):
+    """
+    Tell whether a running service can take over by a SIGHUP all that has changed.
+
+    unit, role
+        As for ``outdated``.
+
+    changed
+        What ``outdated`` says.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_service.takes_over octavia-worker worker '[health_manager/heartbeat_interval]'
+    """
+    mutable = __salt__["octavia_pillar.data"]()["conf"]["mutable"]
+    return all(role in mutable.get(thing, ()) for thing in changed) and _catch_hangups(status(unit)["cgroup"])
+
+
+def _catch_hangups(cgroup):
+    """Whether all processes catch SIGHUP: one that is still starting would die of it."""
+    for root in ("/sys/fs/cgroup", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified"):
+        try:
+            with open(f"{root}{cgroup}/cgroup.procs", encoding="ascii") as stream:
+                pids = stream.read().split()
+            return bool(pids) and all(_catches_hangup(pid) for pid in pids)
+        except OSError:
+            continue
+    return False
+
+
+def _catches_hangup(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as stream:
+        caught = next(line.split()[1] for line in stream if line.startswith("SigCgt:"))
+    return bool(int(caught, 16) & 1 << (signal.SIGHUP - 1))
+
+
+def drop_in(unit, saltenv=None):
+    """
+    Return the drop-in of a unit: its path, the text that is there (None for none), the text that should be.
+
+    unit
+        Name without ``.service``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_service.drop_in octavia-worker
+    """
+    path = f"{__salt__['octavia_pillar.settings']()['unit_dir']}/{unit}.service.d/salt.conf"
+    wanted = __salt__["cp.cache_file"]("salt://octavia/files/octavia-service.conf", saltenv)
+    texts = []
+    for name in (path, wanted):
+        try:
+            with open(name, encoding="utf-8", errors="replace") as stream:
+                texts.append(stream.read())
+        except FileNotFoundError:
+            texts.append(None)
+    return path, *texts
+
+
+def place(path, text):
+    """
+    Write a drop-in, and have systemd read it.
+
+    path, text
+        The file and what it will hold.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_service.place /etc/systemd/system/octavia-worker.service.d/note.conf "# a note"
+    """
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    __salt__["octavia_file.write"](path, text, "root", "root", "0644")
+    _systemctl("daemon-reload")
+
+
+def reload(unit):
+    """
+    Have a running service read octavia.conf again.
+
+    unit
+        Name without ``.service``.
+
+    Raises CommandExecutionError when systemd cannot.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_service.reload octavia-worker
+    """
+    _systemctl("reload", unit)
 
 
 def _reads(role, planned=True):

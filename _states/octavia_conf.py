@@ -32,7 +32,7 @@ def managed(name):
         new = __salt__["octavia_conf.render"](saltenv=__env__, mask=False)
         old = _read(path)
         options = __salt__["octavia_conf.changes"](old or "", new, saltenv=__env__)
-        checked = __salt__["octavia_gate.check"](new, saltenv=__env__)
+        checked = __salt__["octavia_gate.check"](new, options, saltenv=__env__)
         if checked["warnings"]:
             ret["warnings"] = checked["warnings"]
         if checked["faults"]:

@@ -9,7 +9,8 @@ def running(name, role):
     """
     Ensure that a service runs, is started at boot, and has read what is on the disk now: it is restarted when one of
     its options of octavia.conf, a file named there, its unit or uWSGI settings, or the installed Octavia has changed
-    since its process started, and only then.
+    since its process started, and only then. Where only options have changed that Octavia takes over while it runs,
+    it is reloaded.
 
     name
         Any text.
@@ -52,14 +53,15 @@ def _running(name, role, because=()):
         now = __salt__["octavia_service.status"](unit)
         if now["masked"]:
             raise CommandExecutionError(f"{unit} is masked; unmask it with: systemctl unmask {unit}")
-        old = []
+        old, verb = [], "started"
         if now["running"]:
-            old = because or __salt__["octavia_service.outdated"](unit, role)
-        verb = "restarted" if old else "enabled" if now["running"] else "started"
-        if not now["running"]:
+            old, verb = because or __salt__["octavia_service.outdated"](unit, role), "enabled"
+            if old:
+                mutable = not because and __salt__["octavia_service.takes_over"](unit, role, old)
+                verb = "reloaded" if mutable else "restarted"
+                ret["changes"][verb] = {"old": False, "new": True}
+        else:
             ret["changes"]["running"] = {"old": False, "new": True}
-        elif old:
-            ret["changes"]["restarted"] = {"old": False, "new": True}
         if not now["enabled"]:
             ret["changes"]["enabled"] = {"old": False, "new": True}
         if not ret["changes"]:
@@ -72,9 +74,41 @@ def _running(name, role, because=()):
         if "enabled" in ret["changes"]:
             __salt__["octavia_service.enable"](unit)
         if old or not now["running"]:
-            __salt__["octavia_service.start"](unit)
+            __salt__["octavia_service.reload" if verb == "reloaded" else "octavia_service.start"](unit)
             __salt__["octavia_service.mark"](unit, role)
         ret["comment"] = f"{unit} {verb}" + (f", changed: {', '.join(old)}" if old else "")
+    except CommandExecutionError as exc:
+        ret.update(result=False, changes={}, comment=str(exc))
+    return ret
+
+
+def unit(name, role):
+    """
+    Ensure that the unit of a service has our drop-in, which gives it a reload.
+
+    name
+        Any text.
+
+    role
+        worker, health_manager, housekeeping or driver_agent.
+
+    .. code-block:: yaml
+
+        octavia_worker_unit:
+          octavia_service.unit:
+            - role: worker
+    """
+    ret = {"name": name, "result": True, "changes": {}, "comment": "The drop-in is in place"}
+    try:
+        path, old, new = __salt__["octavia_service.drop_in"](_unit(role), saltenv=__env__)
+        if old == new:
+            return ret
+        ret["changes"][path] = {"old": old, "new": new}
+        if __opts__["test"]:
+            ret.update(result=None, comment=f"{path} would be written")
+            return ret
+        __salt__["octavia_service.place"](path, new)
+        ret["comment"] = f"{path} written"
     except CommandExecutionError as exc:
         ret.update(result=False, changes={}, comment=str(exc))
     return ret

@@ -171,6 +171,7 @@ class Host:
             "state_dir": str(self.root / "lib"),
             "run_dir": str(self.root / "run"),
             "api_uwsgi": str(etc / "uwsgi.ini"),
+            "unit_dir": str(self.root / "systemd"),
             "api_unit": str(etc / "unit.conf"),
             "user": "root",
             "group": "root",

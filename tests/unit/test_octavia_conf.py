@@ -7,6 +7,7 @@ import pytest
 import yaml
 from formula import GONE, RELEASES, Host, changed, oslo, pillar, shared
 from harness import ROOT
+from salt.utils.dictupdate import update
 
 KEYS = yaml.safe_load((ROOT / "octavia" / "conf.yaml").read_text())["keys"]
 DEFAULTS = yaml.safe_load((ROOT / "octavia" / "defaults.yaml").read_text())
@@ -375,3 +376,12 @@ def test_neutron_is_asked_in_the_form_of_the_release(make, version, endpoint):
 def test_the_size_of_the_api(make, cpus, answers, size):
     found = make(changed(shared(), **answers), grains={"num_cpus": cpus}).conf.size()
     assert (found["processes"], found["threads"]) == size
+
+
+def test_the_secrets_that_are_made_are_a_sound_pillar_and_never_the_same(make):
+    fragments = [yaml.safe_load(make(shared()).conf.generate_secrets()) for _ in range(2)]
+    leaves = [{value for _key, value in _leaves(fragment)} for fragment in fragments]
+    assert len(leaves[0]) == 4 and not leaves[0] & leaves[1]
+    tree = shared()
+    update(tree, fragments[0])
+    assert make(tree).check.pillar() == {"faults": [], "warnings": []}

@@ -82,3 +82,21 @@ def test_an_option_is_led_back_to_the_key_that_the_operator_wrote(tmp_path, opti
     config = {"glance": {"endpoint": "x"}, "house_keeping": {"cleanup_interval": 3}}
     tree = changed(shared(), **{"config": config, "api:identity": {"region": "r"}})
     assert Host(tmp_path, tree).gate.origin(option) == key
+
+
+def _rekeyed(host, **answers):
+    host.tree["octavia"] = changed({"octavia": host.tree["octavia"]}, **answers)["octavia"]
+    host.again()
+    new = host.conf.render(mask=False)
+    return host.gate.check(new, host.conf.changes("[health_manager]\nheartbeat_key = old\n", new))["faults"]
+
+
+def test_another_heartbeat_key_is_refused_while_it_is_not_rotated(host):
+    [line] = _rekeyed(host)
+    assert line.startswith("octavia:manager:health_manager:heartbeat_key (health_manager/heartbeat_key): differs")
+    assert "rotate_heartbeat_key: true" in line and "8a0b" not in line
+    assert _rekeyed(host, **{"manager:health_manager:rotate_heartbeat_key": True}) == []
+
+
+def test_without_amphorae_another_heartbeat_key_does_no_harm(host):
+    assert _rekeyed(host, **{"controller_worker": {"amphora_driver": "amphora_noop_driver"}}) == []

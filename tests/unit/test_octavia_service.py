@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -322,3 +324,46 @@ def test_stop_and_enable_are_for_good(host):
     host.service.enable(WORKER)
     assert host.systemd.orders == [f"disable --now {API}", f"reset-failed {API}", f"enable {WORKER}"]
     assert not host.service.status(API)["running"]
+
+
+# --- what a service takes over while it runs
+
+
+@pytest.mark.parametrize(
+    ("role", "things", "answer"),
+    [
+        ("health_manager", ["health_manager/heartbeat_interval"], True),
+        ("worker", ["controller_worker/loadbalancer_topology", "health_manager/controller_ip_port_list"], True),
+        ("api", ["controller_worker/loadbalancer_topology"], False),
+        ("health_manager", ["health_manager/heartbeat_key"], False),
+        ("worker", ["health_manager/heartbeat_interval", "DEFAULT/debug"], False),
+        ("worker", OLD, False),
+    ],
+)
+def test_only_what_octavia_takes_over_is_worth_a_hangup(host, monkeypatch, role, things, answer):
+    monkeypatch.setattr(host.service, "_catch_hangups", lambda cgroup: True)
+    assert host.service.takes_over(host.pillar.settings()["units"][role], role, things) is answer
+
+
+@pytest.mark.parametrize("catches", [True, False])
+def test_a_process_that_does_not_catch_the_signal_yet_gets_none(host, catches):
+    code = "import signal; signal.signal(signal.SIGHUP, lambda *_: None); " if catches else ""
+    with subprocess.Popen(
+        [sys.executable, "-c", f"{code}print(flush=True); input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        process.stdout.readline()
+        assert host.service._catches_hangup(process.pid) is catches
+        process.communicate(b"\n")
+
+
+def test_a_service_whose_processes_cannot_be_found_is_not_reloaded(host):
+    assert host.service._catch_hangups("/no/such/group") is False
+
+
+def test_the_drop_in_is_written_once_and_systemd_reads_it(host):
+    path, old, new = host.service.drop_in(WORKER)
+    assert old is None and "ExecReload=/bin/kill -HUP $MAINPID" in new
+    host.service.place(path, new)
+    assert host.systemd.orders == ["daemon-reload"]
+    assert host.service.drop_in(WORKER) == (path, new, new)
+    assert oct(os.stat(path).st_mode)[-3:] == "644"

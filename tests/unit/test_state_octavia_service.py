@@ -71,6 +71,27 @@ def test_a_running_service_that_would_not_start_at_boot_is_enabled_and_not_resta
     assert host.systemd.orders == [f"enable {WORKER}"]
 
 
+def test_a_service_that_takes_the_change_over_is_reloaded(host, monkeypatch):
+    _up(host, WORKER)
+    monkeypatch.setattr(host.service, "_catch_hangups", lambda cgroup: True)
+    answers = {"manager:health_manager:controller_ip_port_list": ["172.16.0.12:5555", "172.16.0.13:5555"]}
+    host.tree["octavia"] = changed({"octavia": host.tree["octavia"]}, **answers)["octavia"]
+    host.conf_file.write_text(host.conf.render(mask=False))
+    ret = _both(host)
+    assert ret["changes"] == {"reloaded": ON}
+    assert ret["comment"] == f"{WORKER} reloaded, changed: health_manager/controller_ip_port_list"
+    assert host.systemd.orders == [f"reload {WORKER}"]
+    assert _call(host)["changes"] == {}
+
+
+def test_the_drop_in_is_announced_and_written(host):
+    ret = _both(host, fun="unit")
+    [(path, change)] = ret["changes"].items()
+    assert path.endswith(f"/{WORKER}.service.d/salt.conf")
+    assert change["old"] is None and "ExecReload" in change["new"]
+    assert _call(host, fun="unit")["changes"] == {}
+
+
 def test_a_service_that_reads_what_has_changed_is_restarted_alone(host):
     _up(host, API, WORKER)
     host.tree["octavia"] = changed({"octavia": host.tree["octavia"]}, **{"api:bind:port": 9877})["octavia"]
