@@ -72,7 +72,7 @@ def text(merged):
     for option in sorted(merged, key=lambda name: (not name.startswith("DEFAULT/"), name)):
         spans = [_line(entry) for entry in merged[option]]
         lines.append(f"{option}: {spans[0]}\n" if len(spans) == 1 else f"{option}:\n")
-        lines += [f"- {span}\n" for span in spans if len(spans) > 1]
+        lines += [f"  - {span}\n" for span in spans if len(spans) > 1]
     return "".join(lines)
 
 
