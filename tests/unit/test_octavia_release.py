@@ -252,6 +252,27 @@ def test_a_default_of_a_library_that_the_pillar_does_not_mention(make):
     ]
 
 
+def test_an_option_that_becomes_secret_has_not_changed_its_default(make):
+    """The table has no defaults of secrets."""
+    before, after = OPTIONS["task_flow/persistence_connection"]
+    assert "default" in before and after == {"type": "string", "secret": True, "since": 17}
+    assert about(make().conf.check_release("2026.1")["changed"], "persistence_connection") == []
+
+
+def test_what_was_so_before_the_hop_does_not_count(make):
+    host = make(octavia="13.0.0")
+    quota = [{"type": "integer", "default": n} for n in (5, 7, 5)]
+    host.context["octavia_release.options"] = {
+        "quotas/default_pool_quota": [
+            quota[0] | {"until": 11},
+            quota[1] | {"since": 12, "until": 15},
+            quota[2] | {"since": 16},
+        ]
+    }
+    [line] = host.conf.check_release("2026.1")["changed"]
+    assert "default is 5 since Octavia 16 (2025.1, epoxy), 7 before" in line
+
+
 def test_a_default_counts_not_where_its_driver_is_off(make):
     lines = {name: make(tree, octavia="12.0.0").conf.check_release("2026.2")["changed"] for name, tree in {
         "off": shared(), "on": config("ovn", ovn_nb_private_key="/k"),
