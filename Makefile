@@ -62,6 +62,10 @@ integration: .venv/3008/.stamp lab ## the formula on real machines, in the lab
 bench: .venv/3008/.stamp lab ## what a converged run costs
 	.venv/3008/bin/python tests/bench
 
+.PHONY: options
+options: .venv/3008/.stamp ## octavia/options.yaml anew, from the Octavia of each release
+	.venv/3008/bin/python tests/options
+
 # --- the lab
 
 .PHONY: lab

@@ -33,23 +33,29 @@ _SECRET_OPTIONS = (
 )
 
 
-def options(saltenv=None, mask=True):
+def options(saltenv=None, mask=True, release=None):
     """
-    Return octavia.conf for the release of this host as ``{section: {option: value}}``.
+    Return octavia.conf as ``{section: {option: value}}``.
 
     mask
         Hide secrets.
 
-    Raises CommandExecutionError as ``release`` does.
+    release
+        For this release, by name or number; by default for that of this host.
+
+    Raises CommandExecutionError as ``octavia_release.facts`` and ``octavia_release.named`` do.
 
     CLI Example:
 
     .. code-block:: bash
 
-        salt-call octavia_conf.options
+        salt-call octavia_conf.options release=2026.1
     """
     facts = __salt__["octavia_pillar.data"](saltenv)
-    major = __salt__["octavia_release.facts"](saltenv)["octavia"]
+    if release:
+        major = __salt__["octavia_release.named"](release, saltenv)["octavia"]
+    else:
+        major = __salt__["octavia_release.facts"](saltenv)["octavia"]
     value = __salt__["octavia_pillar.values"](saltenv)
     enabled = __salt__["octavia_pillar.sections"](saltenv)
     sections = {}
@@ -80,6 +86,23 @@ def options(saltenv=None, mask=True):
             for section, names in sections.items()
         }
     return sections
+
+
+def check_release(target, saltenv=None):
+    """
+    Return what the hop to a release means for this pillar: lists of lines, ``removed``, ``renamed``, ``changed`` and
+    ``notes``. See ``octavia_release.check``.
+
+    target
+        Name or number of an OpenStack release.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_conf.check_release 2026.1
+    """
+    return __salt__["octavia_release.check"](target, saltenv)
 
 
 def _made(value, major):

@@ -33,14 +33,26 @@ def data(saltenv=None):
     saltenv = saltenv or __opts__.get("saltenv") or "base"
     cached = __context__.setdefault("octavia_pillar.data", {})
     if saltenv not in cached:
-        cached[saltenv] = {
-            name: _load(f"salt://octavia/{name}.yaml", saltenv)
-            for name in ("conf", "defaults", "osfamilymap", "releasemap")
-        }
+        cached[saltenv] = {name: load(name, saltenv) for name in ("conf", "defaults", "osfamilymap", "releasemap")}
     return cached[saltenv]
 
 
-def _load(url, saltenv):
+def load(name, saltenv=None):
+    """
+    Return one data file of the formula, read anew.
+
+    name
+        Its name below ``octavia/``, without ``.yaml``.
+
+    Raises CommandExecutionError when the file is missing.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_pillar.load releasemap
+    """
+    url, saltenv = f"salt://octavia/{name}.yaml", saltenv or __opts__.get("saltenv") or "base"
     path = __salt__["cp.cache_file"](url, saltenv)
     if not path:
         raise CommandExecutionError(f"{url} is not on the file server (saltenv {saltenv})")

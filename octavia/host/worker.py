@@ -30,6 +30,7 @@ def load(name):
         importlib.invalidate_caches()
         spec = importlib.util.spec_from_file_location(f"octavia_host_{name}", HERE / f"{name}.py")
         module = importlib.util.module_from_spec(spec)
+        module.load = load  # for files that need each other
         spec.loader.exec_module(module)
         _modules[name] = module
     return _modules[name]
