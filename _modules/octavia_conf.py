@@ -62,7 +62,9 @@ def options(saltenv=None, mask=True):
             names = spec.get("option", [])
             for option in [names] if isinstance(names, str) else names:
                 put(option, value[key])
-    for option, val in _made(value, major).items():
+    made = {**_made(value, major), **__salt__["octavia_policy.options"](saltenv)}
+    made.update({option: path for option, (path, _text) in texts(saltenv).items()})
+    for option, val in made.items():
         put(option, val)
     if "manager" in enabled:
         put("health_manager/controller_ip_port_list", _heartbeat_targets(value))
@@ -201,6 +203,29 @@ def _bracket(host):
 
 def _quoted(text):
     return quote(str(text), safe="")
+
+
+def texts(saltenv=None):
+    """
+    Return the files whose text stands in the pillar (audit map, haproxy template), by the option that names the file,
+    as ``{section/option: [path, text]}``. Those of roles that this host does not have are left out.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_conf.texts
+    """
+    value = __salt__["octavia_pillar.values"](saltenv)
+    enabled = __salt__["octavia_pillar.sections"](saltenv)
+    directory = __salt__["octavia_pillar.distribution"](saltenv)["host"]["conf_dir"]
+    found = {}
+    for key, spec in __salt__["octavia_pillar.data"](saltenv)["conf"]["keys"].items():
+        if "file" not in spec or key not in value or key.split(":")[0] not in enabled:
+            continue
+        if not __salt__["octavia_pillar.is_off"](key, value):
+            found[spec["feeds"]] = [f"{directory}/{spec['file']}", value[key].rstrip("\n") + "\n"]
+    return found
 
 
 def is_secret(option, saltenv=None):
@@ -348,6 +373,9 @@ def fingerprints(role, saltenv=None, planned=True):
             off = value.get(f"{key.rpartition(':')[0]}:enabled") is False
             paths = {value[key]} if key in value and reads(spec["feeds"]) and not off else ()
         found.update((path, _digest(_content(spec, value, path, planned))) for path in paths)
+    for option, (name, wanted) in texts(saltenv).items():
+        if written.get(option) == name and reads(option):
+            found[name] = _digest(wanted if planned else _read(name))
     return found
 
 

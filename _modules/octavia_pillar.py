@@ -17,7 +17,7 @@ _OWN = (*ROLES, "client", "db", "monitoring")
 
 def data(saltenv=None):
     """
-    Return the formula's data files: ``conf``, ``defaults``, ``osfamilymap`` and ``releasemap``.
+    Return the formula's data files: ``conf``, ``defaults``, ``osfamilymap``, ``policy`` and ``releasemap``.
 
     saltenv
         Environment of the file server; that of the minion by default.
@@ -35,7 +35,7 @@ def data(saltenv=None):
     if saltenv not in cached:
         cached[saltenv] = {
             name: _load(f"salt://octavia/{name}.yaml", saltenv)
-            for name in ("conf", "defaults", "osfamilymap", "releasemap")
+            for name in ("conf", "defaults", "osfamilymap", "policy", "releasemap")
         }
     return cached[saltenv]
 

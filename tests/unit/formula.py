@@ -19,6 +19,7 @@ MODULES = (
     "octavia_pillar",
     "octavia_release",
     "octavia_conf",
+    "octavia_policy",
     "octavia_check",
     "octavia_file",
     "octavia_pkg",
