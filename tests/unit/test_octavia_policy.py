@@ -6,6 +6,7 @@ from formula import GONE, RELEASES, Host, changed, shared
 
 PROFILES = ("keystone_default_roles", "advanced", "admin_or_owner")
 READ = "load-balancer:read"
+ROLES = ("api", "worker", "health_manager", "housekeeping")
 
 
 @pytest.fixture
@@ -95,17 +96,19 @@ def test_free_options_go_before_those_of_the_profile(make):
 def test_only_the_api_reads_these_options(make):
     host = make({"profile": "keystone_default_roles"})
     host.conf_file.write_text(host.conf.render(mask=False))
-    named = {
-        role: [name for name in host.conf.fingerprints(role) if "oslo_policy" in name] for role in ("api", "worker")
-    }
-    assert len(named["api"]) == 2 and named["worker"] == []
+    read = {role: {name for name in host.conf.fingerprints(role) if "oslo_policy" in name} for role in ROLES}
+    assert read.pop("api") == {"oslo_policy/policy_file", "oslo_policy/enforce_new_defaults"}
+    assert not any(read.values())
 
 
 # --- faults that the pillar alone shows
 
 BAD = {
     "a list": ([READ], "octavia:policy: is a list, must be a mapping"),
-    "an unknown key": ({"profil": "advanced"}, "octavia:policy:profil: is not a key; nearest known: octavia:policy:profile"),
+    "an unknown key": (
+        {"profil": "advanced"},
+        "octavia:policy:profil: is not a key; nearest known: octavia:policy:profile",
+    ),
     "an unknown profile": (
         {"profile": "keystone"},
         "octavia:policy:profile: is 'keystone', must be one of admin_or_owner, advanced, keystone_default_roles",

@@ -91,7 +91,7 @@ def test_another_text_is_news_for_its_readers_and_for_nobody_else(host, test, ke
     assert {role for role, found in seen().items() if found != before[role]} == readers
 
 
-def test_a_full_disk_is_one_line(host):
+def test_a_file_that_cannot_be_written_is_one_line(host):
     (host.root / "etc").rename(host.root / "gone")
     ret = texts(host)
     assert (ret["result"], ret["changes"]) == (False, {})
