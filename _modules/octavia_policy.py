@@ -5,7 +5,7 @@ Who may do what with Octavia: ``octavia:policy`` of the pillar as policy.yaml, w
 the host's own Python.
 """
 
-import json
+import yaml
 
 MARK = "# Managed by Salt. Local changes will be lost.\n"
 
@@ -99,9 +99,8 @@ def render(saltenv=None):
         salt-call octavia_policy.render
     """
     version = __salt__["octavia_release.facts"](saltenv)["version"]
-    # a text in JSON is one in YAML
-    lines = [f"{json.dumps(name)}: {json.dumps(text)}\n" for name, text in sorted(rules(saltenv).items())]
-    return "".join([MARK, f"# Checked with the rules of Octavia {version}.\n", *lines])
+    text = yaml.safe_dump(rules(saltenv), default_flow_style=False, width=float("inf"))
+    return f"{MARK}# Checked with the rules of Octavia {version}.\n{text}"
 
 
 def compare(saltenv=None):

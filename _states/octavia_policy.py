@@ -13,8 +13,8 @@ def managed(name):
 
     The rules are checked by oslo.policy with those of the installed Octavia before the file is replaced: one that
     fails never takes the place of a good one. ``changes`` shows each rule that lets in others than before. The API
-    reads the file again by itself. Without ``octavia:policy`` a file that somebody else wrote is left alone, and one
-    that this state wrote goes.
+    reads the file again by itself, so nothing is restarted. Without ``octavia:policy`` a file that somebody else wrote
+    is left alone, and one that this state wrote goes; on a host whose API is off every file stays.
 
     name
         Any text.
@@ -32,8 +32,11 @@ def managed(name):
         wanted = __salt__["octavia_policy.is_wanted"](saltenv=__env__)
         old = _read(path)
         new = __salt__["octavia_policy.render"](saltenv=__env__) if wanted else None
+        if "api" not in settings["roles"]:
+            ret["comment"] = "There is no API here, and nobody else reads a policy"
+            return ret
         if not wanted and not __salt__["octavia_policy.is_ours"](old):
-            ret["comment"] = "The pillar wants no policy here: Octavia's own counts, or what somebody else wrote"
+            ret["comment"] = "The pillar says nothing of policy: Octavia's own counts, or what somebody else wrote"
             return ret
         ret["comment"] = f"{path} is as the pillar says"
         follow = ""

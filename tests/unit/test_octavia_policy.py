@@ -52,7 +52,10 @@ def test_rules_alone_are_a_policy_too(make):
     assert oslo_policy(host) == {"policy_file": str(host.root / "etc" / "policy.yaml")}
 
 
-@pytest.mark.parametrize("text", ["role:a: b # c", "'x':%(y)s", '"', "{{ a }}", "rôle:é", "@", "! or role:x\\"])
+@pytest.mark.parametrize(
+    "text",
+    ["role:a: b # c", "'x':%(y)s", '"', "{{ a }}", "rôle:é\N{GRINNING FACE}", "role:\x7f", "@", "! or role:x\\"],
+)
 def test_any_text_is_read_back_as_it_was(make, text):
     assert yaml.safe_load(make({"rules": {READ: text}}).policy.render()) == {READ: text}
 

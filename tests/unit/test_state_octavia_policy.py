@@ -145,7 +145,13 @@ def test_what_the_formula_wrote_goes_when_the_pillar_wants_it_no_more(host):
     assert not host.policy_file.exists()
 
 
-def test_a_host_without_the_api_gets_no_file(host):
+def test_a_host_without_the_api_gets_no_file_and_keeps_the_one_it_has(host):
+    on = host.tree["octavia"]["api"]
     host.tree["octavia"]["api"] = {"enabled": False}
     assert managed(host)["changes"] == {}
     assert not host.policy_file.exists()
+    host.tree["octavia"]["api"] = on
+    managed(host)
+    host.tree["octavia"]["api"] = {"enabled": False}
+    assert managed(host)["changes"] == {}
+    assert host.policy_file.exists()
