@@ -95,7 +95,9 @@ def _faults(rules, enforcer):
     for name, check in checks.items():
         fault = None
         if name not in enforcer.registered_rules and name not in used:
-            fault = f"is no rule of this Octavia, and no other rule refers to it{_nearest(name, loaded.keys() - rules)}"
+            fault = (
+                f"is no rule of this Octavia, and no other rule refers to it{_nearest(name, enforcer.registered_rules)}"
+            )
         elif check is None:
             fault = f"cannot be parsed: {rules[name]}"
         else:

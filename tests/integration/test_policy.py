@@ -23,6 +23,7 @@ FILES = {
 }
 LIBRARIES = ("oslo.policy", "oslo.log", "oslo.context", "octavia-lib", "webob", "setuptools<81")
 API = "os_load-balancer_api:"
+QUOTA, CHANGE = f"{API}quota:put", f"{API}loadbalancer:put"
 CREATE, SHOW, AMPHORAE = f"{API}loadbalancer:post", f"{API}loadbalancer:get_one", f"{API}amphora:get_all"
 POLICY, CONF, OTHERS = "/etc/octavia/policy.yaml", "/etc/octavia/octavia.conf", "/etc/octavia/policy.d"
 
@@ -155,7 +156,9 @@ def check_meaning(ours):
     assert "lb_member own" in advanced[CREATE] and "lb_observer own" in advanced[SHOW]
     assert "nobody own" in owner[CREATE] and "nobody others" not in owner[SHOW]
     for decided in (keystone, advanced, owner):
-        assert "admin others" in decided[AMPHORAE] and "member own" not in decided[AMPHORAE]
+        assert "admin others" in decided[CHANGE]
+        for rule in (AMPHORAE, QUOTA):
+            assert "admin others" in decided[rule] and "member own" not in decided[rule]
 
 
 def test_profiles_decide_as_those_of_the_distributions_octavia(machine, tmp_path):
