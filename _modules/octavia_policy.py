@@ -7,7 +7,7 @@ the host's own Python.
 
 import yaml
 
-MARK = "# Managed by Salt. Local changes will be lost.\n"
+MARK = "# Managed by Salt. Local changes will be lost.\n# Checked with the rules of Octavia "
 
 
 def path(saltenv=None):
@@ -100,7 +100,7 @@ def render(saltenv=None):
     """
     version = __salt__["octavia_release.facts"](saltenv)["version"]
     text = yaml.safe_dump(rules(saltenv), default_flow_style=False, width=float("inf"))
-    return f"{MARK}# Checked with the rules of Octavia {version}.\n{text}"
+    return f"{MARK}{version}.\n{text}"
 
 
 def compare(saltenv=None):

@@ -126,10 +126,11 @@ def test_a_drift_of_the_mode_is_repaired(host):
 
 
 def test_what_somebody_else_wrote_is_left_alone_while_the_pillar_says_nothing(host):
-    host.policy_file.write_text('"load-balancer:read": "role:mine"\n')
+    theirs = '# Managed by Salt. Local changes will be lost.\n"load-balancer:read": "role:mine"\n'
+    host.policy_file.write_text(theirs)
     ret = managed(host, policy=GONE)
     assert (ret["result"], ret["changes"]) == (True, {})
-    assert host.policy_file.read_text() == '"load-balancer:read": "role:mine"\n'
+    assert host.policy_file.read_text() == theirs
     host.answer.assert_not_called()
 
 
