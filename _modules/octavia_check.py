@@ -63,6 +63,7 @@ def pillar(saltenv=None):
     for name, text in (tree.get("certificates") or {}).items():
         if str(name).endswith(".pem") and not isinstance(text, (str, type(None))):
             faults.append(f"octavia:certificates:{name}: is {_kind(text)}, must be a text")
+    faults += __salt__["octavia_policy.faults"](saltenv)
     if not faults:
         faults += _disagreeing(answers) + _missing(answers, saltenv)
         warnings += _unprotected(saltenv)

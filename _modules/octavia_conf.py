@@ -72,7 +72,9 @@ def options(saltenv=None, mask=True, release=None):
         if spec.get("since", 0) <= major <= spec.get("until", major):
             for option in _names(spec, "option"):
                 put(option, value[key])
-    for option, val in _made(value, major).items():
+    made = {**_made(value, major), **__salt__["octavia_policy.options"](saltenv)}
+    made.update({option: path for option, (path, _text) in texts(saltenv).items()})
+    for option, val in made.items():
         put(option, val)
     if "manager" in enabled:
         put("health_manager/controller_ip_port_list", _heartbeat_targets(value))
@@ -228,6 +230,29 @@ def _bracket(host):
 
 def _quoted(text):
     return quote(str(text), safe="")
+
+
+def texts(saltenv=None):
+    """
+    Return the files whose text stands in the pillar (audit map, haproxy template), by the option that names the file,
+    as ``{section/option: [path, text]}``. Those of roles that this host does not have are left out.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_conf.texts
+    """
+    value = __salt__["octavia_pillar.values"](saltenv)
+    enabled = __salt__["octavia_pillar.sections"](saltenv)
+    directory = __salt__["octavia_pillar.distribution"](saltenv)["host"]["conf_dir"]
+    found = {}
+    for key, spec in __salt__["octavia_pillar.data"](saltenv)["conf"]["keys"].items():
+        if "file" not in spec or key not in value or key.split(":")[0] not in enabled:
+            continue
+        if not __salt__["octavia_pillar.is_off"](key, value):
+            found[spec["feeds"]] = [f"{directory}/{spec['file']}", value[key].rstrip("\n") + "\n"]
+    return found
 
 
 def is_secret(option, saltenv=None):
@@ -445,15 +470,15 @@ def fingerprints(role, saltenv=None, planned=True):
 
     written = parse(text)
     found = {option: _digest(val) for option, val in written.items() if reads(option)}
-    named = _files(written, reads, saltenv).items()
-    found.update((path, _digest(_content(path, content, planned, saltenv))) for path, content in named)
+    for path, text in _files(written, reads, saltenv).items():
+        found[path] = _digest(text if planned and text is not None else _read(path))
     return found
 
 
 def files(text, saltenv=None):
     """
-    Return the files that a text of octavia.conf names, and what octavia.certificates is about to write there, as
-    ``{path: text}``; None for those that it does not write.
+    Return the files that a text of octavia.conf names, and what this formula writes there, as ``{path: text}``; None
+    for those that somebody else does.
 
     text
         All of octavia.conf.
@@ -465,12 +490,16 @@ def files(text, saltenv=None):
         salt-call --out=quiet octavia_conf.files "[haproxy_amphora]
         server_ca = /etc/octavia/certs/server_ca.cert.pem"
     """
-    named = _files(parse(text), lambda option: True, saltenv).items()
-    return {path: _placed(content, saltenv) for path, content in named}
+    written = parse(text)
+    found = _files(written, lambda option: True, saltenv)
+    policy = __salt__["octavia_policy.file"](saltenv)
+    # the API reads the policy anew by itself: it is no reason for a restart, and so not among _files
+    found.update(file for option, file in policy.items() if written.get(option) == file[0])
+    return found
 
 
 def _files(written, reads, saltenv):
-    """The files that octavia.conf names in options that somebody reads, as ``{path: name of the pillar's text}``."""
+    """The files that octavia.conf names in options that somebody reads, as ``{path: what the pillar puts there}``."""
     value, found = __salt__["octavia_pillar.values"](saltenv), {}
     for key, spec in __salt__["octavia_pillar.data"](saltenv)["conf"]["keys"].items():
         if spec["type"] != "file":
@@ -480,7 +509,10 @@ def _files(written, reads, saltenv):
         else:
             on = key in value and reads(spec["feeds"]) and not __salt__["octavia_pillar.is_off"](key, value)
             paths = [value[key]] if on else []
-        found.update(dict.fromkeys(paths, spec.get("content")))
+        found.update(dict.fromkeys(paths, _placed(spec.get("content"), saltenv)))
+    for option, (path, text) in texts(saltenv).items():
+        if written.get(option) == path and reads(option):
+            found[path] = text
     return found
 
 
@@ -512,11 +544,6 @@ def keys_of(option, saltenv=None):
     """
     keys = __salt__["octavia_pillar.data"](saltenv)["conf"]["keys"]
     return [key for key, spec in keys.items() if option in _names(spec, "option", "feeds")]
-
-
-def _content(path, content, planned, saltenv):
-    """What a file holds, or what octavia.certificates is about to write there."""
-    return (planned and _placed(content, saltenv)) or _read(path)
 
 
 def _read(path):

@@ -23,6 +23,7 @@ PACKAGES = {
     "octavia": "python3-octavia",
     "openstack": "python3-openstacksdk",
     "oslo_config": "python3-oslo.config",
+    "oslo_policy": "python3-oslo.policy",
     "pymysql": "python3-pymysql",
 }
 

@@ -17,7 +17,7 @@ _OWN = (*ROLES, "client", "db", "monitoring")
 
 def data(saltenv=None):
     """
-    Return the formula's data files: ``conf``, ``defaults``, ``osfamilymap`` and ``releasemap``.
+    Return the formula's data files: ``conf``, ``defaults``, ``osfamilymap``, ``policy`` and ``releasemap``.
 
     saltenv
         Environment of the file server; that of the minion by default.

@@ -2,6 +2,7 @@
 Keep octavia.conf as the pillar says, and only what the installed Octavia takes.
 """
 
+import difflib
 import os
 
 from salt.exceptions import CommandExecutionError
@@ -57,6 +58,50 @@ def managed(name):
     except CommandExecutionError as exc:
         ret.update(result=False, changes={}, comment=str(exc))
     return ret
+
+
+def texts(name):
+    """
+    Ensure that the files whose text stands in the pillar hold it, root:octavia 0640: the audit map and the template of
+    haproxy's configuration. Nothing in them is rendered. ``changes`` shows the lines that differ.
+
+    name
+        Any text.
+
+    .. code-block:: yaml
+
+        octavia_conf_texts:
+          octavia_conf.texts: []
+    """
+    ret = {"name": name, "result": True, "changes": {}, "comment": "Every text of the pillar is in its file"}
+    try:
+        owner = ("root", __salt__["octavia_pillar.settings"](saltenv=__env__)["group"], "0640")
+        due = []
+        for path, new in __salt__["octavia_conf.texts"](saltenv=__env__).values():
+            old = _read(path)
+            changes = {} if old is None else __salt__["octavia_file.ownership"](path, *owner)
+            if old != new:
+                changes["text"] = _lines(old, new)
+            if changes:
+                due.append((path, new))
+                ret["changes"].update({f"{path} {thing}": change for thing, change in changes.items()})
+        paths = ", ".join(path for path, _new in due)
+        if due and __opts__["test"]:
+            ret.update(result=None, comment=f"{paths} would be written")
+        elif due:
+            for path, new in due:
+                __salt__["octavia_file.write"](path, new, *owner)
+            ret["comment"] = f"{paths} written"
+    except CommandExecutionError as exc:
+        ret.update(result=False, changes={}, comment=str(exc))
+    return ret
+
+
+def _lines(old, new):
+    """Those of the old text and those of the new one that the other does not have."""
+    found = list(difflib.unified_diff((old or "").splitlines(), new.splitlines(), n=0, lineterm=""))[2:]
+    gone, come = ("\n".join(line[1:] for line in found if line.startswith(sign)) for sign in "-+")
+    return {"old": None if old is None else gone, "new": come}
 
 
 def _read(path):

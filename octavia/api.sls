@@ -14,6 +14,7 @@ octavia_api_packages:
     - require:
       - octavia_check: octavia_preflight
     - require_in:
+      - octavia_policy: octavia_policy
       - octavia_conf: octavia_conf
 
 octavia_api_uwsgi:

@@ -20,6 +20,7 @@ MODULES = (
     "octavia_release",
     "octavia_conf",
     "octavia_gate",
+    "octavia_policy",
     "octavia_check",
     "octavia_file",
     "octavia_pkg",

@@ -21,6 +21,7 @@ SPEC = {
     "type": str, "scope": str, "choices": list, "min": int, "max": int, "multiline": bool, "content": str,
     "option": (str, list), "feeds": str, "services": list, "required": (bool, str), "since": int,
     "until": int, "gone": str, "secret": bool, "published": list, "pattern": str, "shape": str, "kinds": list,
+    "file": str,
 }  # fmt: skip
 #: Defaults that the example does not show, and why.
 OTHER_THAN_THE_DEFAULT = {
@@ -112,6 +113,7 @@ def test_the_example_becomes_an_octavia_conf_with_every_option(make, example, sh
         "keystone_authtoken/memcache_security_strategy",
         "keystone_authtoken/memcache_secret_key",
         "oslo_messaging_rabbit/ssl_ca_file",
+        "audit/audit_map_file",
     }
 
 
