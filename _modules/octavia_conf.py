@@ -51,17 +51,15 @@ def options(saltenv=None, mask=True):
 
     def put(option, val):
         section, name = option.split("/")
-        if val is not None and val != []:
+        if val not in (None, [], {}):
             sections.setdefault(section, {})[name] = val
 
     for key, spec in facts["conf"]["keys"].items():
         role = key.split(":")[0]
         if key not in value or (role in ROLES and role not in enabled) or __salt__["octavia_pillar.is_off"](key, value):
             continue
-        if spec.get("since", 0) <= major <= spec.get("until", major):
-            names = spec.get("option", [])
-            for option in [names] if isinstance(names, str) else names:
-                put(option, value[key])
+        for option in __salt__["octavia_pillar.options"](spec, major):
+            put(option, value[key])
     for option, val in _made(value, major).items():
         put(option, val)
     if "manager" in enabled:
@@ -218,9 +216,8 @@ def is_secret(option, saltenv=None):
         known.update(_SECRET_OPTIONS)
         for spec in __salt__["octavia_pillar.data"](saltenv)["conf"]["keys"].values():
             if spec.get("secret"):
-                names = spec.get("option", spec.get("feeds", []))
-                known.update([names] if isinstance(names, str) else names)
-    return any(option == name or fnmatch.fnmatch(option, name) for name in known)
+                known.update([*__salt__["octavia_pillar.options"](spec), spec.get("feeds")])
+    return any(option == name or fnmatch.fnmatch(option, name) for name in known if name)
 
 
 def render(saltenv=None, mask=True):
@@ -251,6 +248,8 @@ def _printed(value):
         return str(value).lower()
     if isinstance(value, (list, tuple)):
         return ",".join(_printed(item) for item in value)
+    if isinstance(value, dict):
+        return ",".join(f"{name}:{_printed(item)}" for name, item in value.items())
     text = str(value).replace("$", "\\$")
     if text != text.strip() or (text[:1] == text[-1:] and text[:1] in ("'", '"')):
         return f'"{text}"'
@@ -302,8 +301,7 @@ def readers(saltenv=None):
         found = dict(conf["sections"])
         for spec in conf["keys"].values():
             if "services" in spec:
-                names = spec.get("option", [])
-                found.update({name: spec["services"] for name in ([names] if isinstance(names, str) else names)})
+                found.update(dict.fromkeys(__salt__["octavia_pillar.options"](spec), spec["services"]))
         __context__["octavia_conf.readers"] = found
     return __context__["octavia_conf.readers"]
 
@@ -342,7 +340,7 @@ def fingerprints(role, saltenv=None, planned=True):
         if spec["type"] != "file":
             continue
         if "option" in spec:
-            names = [spec["option"]] if isinstance(spec["option"], str) else spec["option"]
+            names = __salt__["octavia_pillar.options"](spec)
             paths = {written[name] for name in names if name in written and reads(name)}
         else:
             off = value.get(f"{key.rpartition(':')[0]}:enabled") is False

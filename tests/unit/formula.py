@@ -20,6 +20,7 @@ MODULES = (
     "octavia_release",
     "octavia_conf",
     "octavia_check",
+    "octavia_fit",
     "octavia_file",
     "octavia_pkg",
     "octavia_service",
