@@ -95,7 +95,7 @@ def _networks(value):
         if network in value.get("networking:denylist_vip_networks", [])
     ]
     if both:
-        yield f"networking:denylist_vip_networks: holds {', '.join(both)}, as octavia:networking:valid_vip_networks does"
+        yield f"networking:denylist_vip_networks: holds {', '.join(both)}, which valid_vip_networks beside it holds too"
 
 
 def _jobboard(value):
@@ -146,20 +146,19 @@ def release(saltenv=None, ask=False):
     except CommandExecutionError:
         return found
     major, here = facts["octavia"], f"Octavia {facts['version']}"
-    for key, places in __salt__["octavia_pillar.said"](saltenv).items():
+    said = __salt__["octavia_pillar.said"](saltenv)
+    for key, places in said.items():
         spec = __salt__["octavia_pillar.data"](saltenv)["conf"]["keys"][key]
         known = __salt__["octavia_pillar.options"](spec, major)
         if __salt__["octavia_pillar.options"](spec) and not known:
             found["warnings"] += [f"{place}: has no effect, {here} has no such option" for place, _value in places]
-    value = __salt__["octavia_pillar.values"](saltenv)
-    keys = value.get("certificates:server_certs_key_passphrase")
+    place, keys = said.get("certificates:server_certs_key_passphrase", [(None, None)])[0]
     if isinstance(keys, list) and len(keys) > 1 and major < 17:
+        found["faults"].append(f"{place}: holds {len(keys)}, but {here} knows one only")
+    place, driver = said.get("manager:jobboard:backend_driver", [(None, None)])[0]
+    if driver == "etcd_taskflow_driver" and major < 16:
         found["faults"].append(
-            f"octavia:certificates:server_certs_key_passphrase: holds {len(keys)}, but {here} knows one only"
-        )
-    if value.get("manager:jobboard:backend_driver") == "etcd_taskflow_driver" and major < 16:
-        found["faults"].append(
-            f"octavia:manager:jobboard:backend_driver: is etcd_taskflow_driver, which {here} does not have; must be "
-            "one of redis_taskflow_driver, zookeeper_taskflow_driver"
+            f"{place}: is {driver}, which {here} does not have; must be one of redis_taskflow_driver, "
+            "zookeeper_taskflow_driver"
         )
     return found

@@ -18,8 +18,8 @@ TYPES = {
 }
 #: What an entry of `keys` in conf.yaml may say, and of which type.
 SPEC = {
-    "type": str, "scope": str, "choices": list, "min": (int, float), "max": (int, float), "multiline": bool, "content": str,
-    "option": (str, list), "feeds": str, "services": list, "required": (bool, str), "since": int,
+    "type": str, "scope": str, "choices": list, "min": (int, float), "max": (int, float), "multiline": bool,
+    "content": str, "option": (str, list), "feeds": str, "services": list, "required": (bool, str), "since": int,
     "until": int, "gone": str, "secret": bool, "published": list, "pattern": str, "shape": str, "kinds": list,
 }  # fmt: skip
 #: Defaults that the example does not show, and why.
@@ -200,7 +200,7 @@ def _octavias_default(key, spec, tables):
     """What the newest Octavia takes where a key is not said, None for nothing that can be shown."""
     options = options_of(spec, 19)
     if not options or "feeds" in spec or spec.get("secret") or key in OTHER_THAN_OCTAVIAS:
-        return "notifications".split() if key == "notification:topics" else None
+        return ["notifications"] if key == "notification:topics" else None
     found = registered(tables, options[0])
     return found.get("default", False if found["type"] == "boolean" else None)
 
