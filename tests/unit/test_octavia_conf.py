@@ -94,10 +94,6 @@ def test_a_key_lands_in_the_option_that_the_data_file_says(hosts, key, spec, rel
                 12: "oslo_messaging_rabbit/rabbit_quorum_max_memory_length",
             },
         ),
-        (
-            "message_queue:rpc_conn_pool_size",
-            {15: "DEFAULT/rpc_conn_pool_size", 16: "oslo_messaging_rabbit/rpc_conn_pool_size"},
-        ),
     ],
 )
 def test_an_option_that_was_renamed_has_the_name_that_the_release_knows(hosts, key, names):
