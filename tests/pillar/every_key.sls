@@ -13,7 +13,7 @@ octavia:
     charset: utf8mb4
     collation: utf8mb4_general_ci
     grant_hosts:
-    - '%'
+      - '%'
     ssl:
       enabled: true
       ca: /etc/ssl/certs/ca-certificates.crt
@@ -48,8 +48,8 @@ octavia:
     domain: default
     endpoint_type: internal
     service_token_roles:
-    - service
-    - admin
+      - service
+      - admin
     ca: /etc/ssl/certs/ca-certificates.crt
     certfile: /etc/octavia/tls/client.cert.pem
     keyfile: /etc/octavia/tls/client.key.pem
@@ -66,11 +66,11 @@ octavia:
     engine: rabbitmq
     host: rabbit.example.org
     members:
-    - host: 10.0.0.11
-      port: 5672
-    - host: 10.0.0.12
-      port: 5672
-    - host: 10.0.0.13
+      - host: 10.0.0.11
+        port: 5672
+      - host: 10.0.0.12
+        port: 5672
+      - host: 10.0.0.13
     port: 5673
     user: openstack
     password: fake-rabbit-fake-rabbit
@@ -117,9 +117,9 @@ octavia:
   cache:
     engine: memcached
     members:
-    - host: 10.0.0.11
-      port: 11211
-    - host: 10.0.0.12
+      - host: 10.0.0.11
+        port: 11211
+      - host: 10.0.0.12
     security:
       enabled: true
       strategy: ENCRYPT
@@ -142,7 +142,7 @@ octavia:
   notification:
     driver: messagingv2
     topics:
-    - notifications
+      - notifications
     transport_url: rabbit://octavia:fake@rabbit2.example.org:5672/
     retry: -1
   logging:
@@ -161,26 +161,26 @@ octavia:
     log_rotate_interval: 2
     log_rotate_interval_type: days
     default_log_levels:
-    - amqp=WARN
-    - boto=WARN
-    - sqlalchemy=WARN
-    - suds=INFO
-    - oslo.messaging=INFO
-    - oslo_messaging=INFO
-    - iso8601=WARN
-    - requests.packages.urllib3.connectionpool=WARN
-    - urllib3.connectionpool=WARN
-    - websocket=WARN
-    - requests.packages.urllib3.util.retry=WARN
-    - urllib3.util.retry=WARN
-    - keystonemiddleware=WARN
-    - routes.middleware=WARN
-    - stevedore=WARN
-    - taskflow=WARN
-    - keystoneauth=WARN
-    - oslo.cache=INFO
-    - oslo_policy=INFO
-    - dogpile.core.dogpile=INFO
+      - amqp=WARN
+      - boto=WARN
+      - sqlalchemy=WARN
+      - suds=INFO
+      - oslo.messaging=INFO
+      - oslo_messaging=INFO
+      - iso8601=WARN
+      - requests.packages.urllib3.connectionpool=WARN
+      - urllib3.connectionpool=WARN
+      - websocket=WARN
+      - requests.packages.urllib3.util.retry=WARN
+      - urllib3.util.retry=WARN
+      - keystonemiddleware=WARN
+      - routes.middleware=WARN
+      - stevedore=WARN
+      - taskflow=WARN
+      - keystoneauth=WARN
+      - oslo.cache=INFO
+      - oslo_policy=INFO
+      - dogpile.core.dogpile=INFO
     publish_errors: false
     rate_limit_interval: 1
     rate_limit_burst: 1
@@ -199,11 +199,11 @@ octavia:
     allow_vip_subnet_id: true
     allow_vip_port_id: true
     valid_vip_networks:
-    - 11111111-2222-3333-4444-000000000005
+      - 11111111-2222-3333-4444-000000000005
     denylist_vip_networks:
-    - 11111111-2222-3333-4444-000000000006
+      - 11111111-2222-3333-4444-000000000006
     reserved_ips:
-    - 169.254.169.254
+      - 169.254.169.254
     allow_invisible_resource_usage: false
     use_remote_group_for_lb_peer_ports: true
     port_detach_timeout: 301
@@ -235,14 +235,14 @@ octavia:
     endpoint: http://cinder.example.org:8776/v3
   ovn:
     ovn_nb_connection:
-    - ssl:10.0.0.21:6641
-    - ssl:10.0.0.22:6641
+      - ssl:10.0.0.21:6641
+      - ssl:10.0.0.22:6641
     ovn_nb_ca_cert: /etc/octavia/ovn/ca.cert.pem
     ovn_nb_certificate: /etc/octavia/ovn/nb.cert.pem
     ovn_nb_private_key: /etc/octavia/ovn/nb.key.pem
     ovn_sb_connection:
-    - ssl:10.0.0.21:6642
-    - ssl:10.0.0.22:6642
+      - ssl:10.0.0.21:6642
+      - ssl:10.0.0.22:6642
     ovn_sb_ca_cert: /etc/octavia/ovn/ca.cert.pem
     ovn_sb_certificate: /etc/octavia/ovn/sb.cert.pem
     ovn_sb_private_key: /etc/octavia/ovn/sb.key.pem
@@ -262,8 +262,8 @@ octavia:
   certificates:
     source: files
     server_certs_key_passphrase:
-    - fake-passphrase-fake-passphrase-
-    - fake-passphrase-fake-passphrase_
+      - fake-passphrase-fake-passphrase-
+      - fake-passphrase-fake-passphrase_
     cert_generator: local_cert_generator
     cert_validity_time: 2592001
     signing_digest: sha256
@@ -299,23 +299,23 @@ octavia:
     tls:
       minimum_tls_version: TLSv1.2
       default_listener_tls_versions:
-      - TLSv1.2
-      - TLSv1.3
+        - TLSv1.2
+        - TLSv1.3
       default_pool_tls_versions:
-      - TLSv1.2
-      - TLSv1.3
+        - TLSv1.2
+        - TLSv1.3
       default_listener_ciphers: TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:DHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES256-GCM-SHA384:DHE-RSA-CHACHA20-POLY1305
       default_pool_ciphers: TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:DHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES256-GCM-SHA384:DHE-RSA-CHACHA20-POLY1305
       tls1_3_supported_ciphers: TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_CCM_SHA256:TLS_AES_128_CCM_8_SHA256
       tls_cipher_prohibit_list: DES-CBC3-SHA:AES128-SHA
       default_listener_alpn_protocols:
-      - h2
-      - http/1.1
-      - http/1.0
+        - h2
+        - http/1.1
+        - http/1.0
       default_pool_alpn_protocols:
-      - h2
-      - http/1.1
-      - http/1.0
+        - h2
+        - http/1.1
+        - http/1.0
     oslo_middleware:
       enable_proxy_headers_parsing: false
       max_request_body_size: 114689
@@ -323,38 +323,38 @@ octavia:
       enabled: true
       refresh_interval: 6
       backends:
-      - octavia_db_check
+        - octavia_db_check
       detailed: false
       disable_by_file_path: /etc/octavia/healthcheck_disable
       disable_by_file_paths:
-      - 9876:/etc/octavia/healthcheck_disable
+        - 9876:/etc/octavia/healthcheck_disable
       enable_by_file_paths:
-      - /etc/octavia/healthcheck_enable
+        - /etc/octavia/healthcheck_enable
       allowed_source_ranges:
-      - 10.0.0.0/24
+        - 10.0.0.0/24
       ignore_proxied_requests: false
     cors:
       allowed_origin:
-      - https://horizon.example.org
+        - https://horizon.example.org
       allow_credentials: true
       expose_headers:
-      - X-Auth-Token
-      - X-Openstack-Request-Id
+        - X-Auth-Token
+        - X-Openstack-Request-Id
       max_age: 3601
       allow_methods:
-      - GET
-      - PUT
-      - POST
-      - DELETE
+        - GET
+        - PUT
+        - POST
+        - DELETE
       allow_headers:
-      - X-Auth-Token
-      - X-Openstack-Request-Id
+        - X-Auth-Token
+        - X-Openstack-Request-Id
     audit:
       enabled: true
       audit_map_file: /etc/octavia/octavia_api_audit_map.conf
       ignore_req_list:
-      - GET
-      - HEAD
+        - GET
+        - HEAD
     quotas:
       load_balancer: -1
       listener: -1
@@ -366,17 +366,17 @@ octavia:
   manager:
     enabled: true
     components:
-    - worker
-    - health_manager
-    - housekeeping
+      - worker
+      - health_manager
+      - housekeeping
     controller_worker:
       amp_flavor_id: 11111111-2222-3333-4444-000000000001
       amp_image_tag: amphora
       amp_image_owner_id: 11111111222233334444000000000003
       amp_boot_network_list:
-      - 11111111-2222-3333-4444-000000000003
+        - 11111111-2222-3333-4444-000000000003
       amp_secgroup_list:
-      - 11111111-2222-3333-4444-000000000004
+        - 11111111-2222-3333-4444-000000000004
       amp_ssh_key_name: octavia_ssh_key
       image_driver: image_glance_driver
       volume_driver: volume_noop_driver
@@ -388,7 +388,7 @@ octavia:
       amphora_delete_retries: 6
       amphora_delete_retry_interval: 6
       statistics_drivers:
-      - stats_db
+        - stats_db
       event_notifications: true
       db_commit_retry_attempts: 2001
       db_commit_retry_initial_delay: 2
@@ -406,8 +406,8 @@ octavia:
     jobboard:
       enabled: true
       backend_hosts:
-      - 10.0.0.41
-      - 10.0.0.42
+        - 10.0.0.41
+        - 10.0.0.42
       persistence_connection: mysql+pymysql://octavia:fake@db.example.org/octavia_persistence
       backend_driver: redis_taskflow_driver
       backend_port: 6380
@@ -469,10 +469,10 @@ octavia:
       agent_request_read_timeout: 181
       agent_tls_protocol: TLSv1.2
       admin_log_targets:
-      - 10.0.0.31:10514
-      - 10.0.0.32:10514
+        - 10.0.0.31:10514
+        - 10.0.0.32:10514
       tenant_log_targets:
-      - 10.0.0.31:10514
+        - 10.0.0.31:10514
       administrative_log_facility: 2
       user_log_facility: 1
       log_protocol: UDP
@@ -494,9 +494,9 @@ octavia:
       bind_ip: 0.0.0.0
       bind_port: 5556
       controller_ip_port_list:
-      - 172.16.0.11:5555
-      - 172.16.0.12:5555
-      - 172.16.0.13
+        - 172.16.0.11:5555
+        - 172.16.0.12:5555
+        - 172.16.0.13
       heartbeat_interval: 11
       heartbeat_timeout: 61
       health_check_interval: 4
@@ -519,7 +519,7 @@ octavia:
   driver_agent:
     enabled: true
     enabled_provider_agents:
-    - ovn
+      - ovn
     provider_agent_shutdown_timeout: 61
     status_socket_path: /var/run/octavia/status.sock
     stats_socket_path: /var/run/octavia/stats.sock
