@@ -11,6 +11,12 @@ from salt.exceptions import CommandExecutionError
 _TLS = ("SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
 _TLS_VERSIONS = ["TLSv1.2", "TLSv1.3"]
 
+# Values of a key, and the first Octavia that knows them.
+_SINCE = {
+    ("manager:jobboard:backend_driver", "etcd_taskflow_driver"): 16,
+    ("message_queue:rabbit_transient_queues_ttl", 0): 14,
+}
+
 
 def together(saltenv=None):
     """
@@ -155,10 +161,8 @@ def release(saltenv=None, ask=False):
     place, keys = said.get("certificates:server_certs_key_passphrase", [(None, None)])[0]
     if isinstance(keys, list) and len(keys) > 1 and major < 17:
         found["faults"].append(f"{place}: holds {len(keys)}, but {here} knows one only")
-    place, driver = said.get("manager:jobboard:backend_driver", [(None, None)])[0]
-    if driver == "etcd_taskflow_driver" and major < 16:
-        found["faults"].append(
-            f"{place}: is {driver}, which {here} does not have; must be one of redis_taskflow_driver, "
-            "zookeeper_taskflow_driver"
-        )
+    for (key, value), since in _SINCE.items():
+        for place, answer in said.get(key, ())[:1]:
+            if answer == value and major < since:
+                found["faults"].append(f"{place}: is {value}, which Octavia {since} and later know, but not {here}")
     return found

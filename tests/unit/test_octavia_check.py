@@ -394,9 +394,12 @@ ETCD = {"enabled": True, "backend_driver": "etcd_taskflow_driver", "backend_host
         ("17.0.0", "", {"manager:certificates:server_certs_key_passphrase": TWO}, None),
         ("16.0.0", "", {"manager:certificates:server_certs_key_passphrase": TWO[:1]}, None),
         ("15.0.0", "", {"manager:jobboard": ETCD | {"persistence_connection": "mysql://u:p@h/d"}},
-         "manager:jobboard:backend_driver: is etcd_taskflow_driver, which Octavia 15.0.0 does not have; must be one of "
-         "redis_taskflow_driver, zookeeper_taskflow_driver"),
+         "manager:jobboard:backend_driver: is etcd_taskflow_driver, which Octavia 16 and later know, but not Octavia "
+         "15.0.0"),
         ("16.0.0", "", {"manager:jobboard": ETCD | {"persistence_connection": "mysql://u:p@h/d"}}, None),
+        ("13.0.0", "", {"message_queue:rabbit_transient_queues_ttl": 0},
+         "message_queue:rabbit_transient_queues_ttl: is 0, which Octavia 14 and later know, but not Octavia 13.0.0"),
+        ("14.0.0", "", {"message_queue:rabbit_transient_queues_ttl": 0}, None),
     ],
 )  # fmt: skip
 def test_a_value_that_the_release_does_not_understand_is_refused(make, installed, offered, answers, line):
