@@ -55,7 +55,7 @@ def pillar(saltenv=None):
             fault = _wrong(spec, value, facts)
             if fault:
                 faults.append(f"{place}: {fault}")
-            elif value in spec.get("published", ()):
+            elif any(item in spec.get("published", ()) for item in (value if isinstance(value, list) else [value])):
                 line = f"{place}: is a published value that everybody knows; make one with: {_fresh()}"
                 (warnings if lenient else faults).append(line)
             if "gone" in spec:
@@ -66,7 +66,9 @@ def pillar(saltenv=None):
     faults += __salt__["octavia_policy.faults"](saltenv)
     if not faults:
         faults += _disagreeing(answers) + _missing(answers, saltenv)
-        warnings += _unprotected(saltenv)
+        fit = __salt__["octavia_fit.together"](saltenv)
+        faults += fit["faults"]
+        warnings += _unprotected(saltenv) + fit["warnings"] + __salt__["octavia_fit.release"](saltenv)["warnings"]
     return {"faults": faults, "warnings": warnings}
 
 
@@ -171,8 +173,7 @@ def _everything_said(tree, keys):
         places = [key]
         if __salt__["octavia_pillar.is_shared"](key, spec):
             places += [f"{role}:{key}" for role in _ROLES]
-        names = spec.get("option", [])
-        options = [f"config:{name.replace('/', ':')}" for name in ([names] if isinstance(names, str) else names)]
+        options = [f"config:{name.replace('/', ':')}" for name in __salt__["octavia_pillar.options"](spec)]
         found = [(f"octavia:{place}", _value_at(tree, place)) for place in places]
         # a text may stand for anything there, and an empty one takes an option away
         found += [
@@ -183,7 +184,7 @@ def _everything_said(tree, keys):
         yield key, [(place, value) for place, value in found if value is not None]
 
 
-_WRITTEN_OUT = ("boolean", "integer", "port", "number", "list", "members", "any")
+_WRITTEN_OUT = ("boolean", "integer", "port", "number", "list", "members", "mapping", "any")
 
 
 def _value_at(tree, key):
@@ -206,16 +207,25 @@ def _wrong(spec, value, facts):
     shown = "this value" if spec.get("secret") or "@" in str(value) else repr(value)
     if kind == "any":
         return _wrong_kind(spec, value)
+    if kind == "texts" and isinstance(value, list):
+        faults = ((number, _wrong({**spec, "type": "string"}, item, facts)) for number, item in enumerate(value, 1))
+        return next((f"entry {number} {fault}" for number, fault in faults if fault), None)
     expected = {
         "boolean": bool, "integer": int, "port": int, "number": (int, float), "list": list, "members": list,
+        "texts": str, "mapping": dict,
     }.get(kind, (str, int, float))  # fmt: skip
     # YAML reads 0123 as 83
     if spec.get("secret") and isinstance(value, (int, float)) and not isinstance(value, bool):
         return f"is {_kind(value)}, must be a text; put it in quotes"
     if not isinstance(value, expected) or (isinstance(value, bool) and kind != "boolean"):
-        article = {"integer": "an integer", "address": "an IP address", "members": "a list of {host, port}"}
+        article = {
+            "integer": "an integer", "address": "an IP address", "members": "a list of {host, port}",
+            "texts": "a text or a list",
+        }  # fmt: skip
         want = article.get(kind) or ("a text" if expected == (str, int, float) else f"a {kind}")
         return f"is {_kind(value)}, must be {want}"
+    if kind == "mapping":
+        return _wrong_mapping(value)
     if kind == "port" and not 1 <= value <= 65535:
         return f"is {value}, must be a port between 1 and 65535"
     if "min" in spec and kind != "list" and value < spec["min"]:
@@ -262,6 +272,23 @@ def _wrong_kind(spec, value):
     if _kind(value) not in [f"a {kind}" for kind in kinds]:
         return f"is {_kind(value)}, must be {' or '.join(f'a {kind}' for kind in kinds)}"
     return None if isinstance(value, dict) else _unfit_for_a_line(value)
+
+
+def _wrong_mapping(mapping):
+    """What is wrong with a mapping that becomes one line, ``name:value,name:value``. Quotes no value."""
+    for name, value in mapping.items():
+        plain = _plain(name)
+        if not isinstance(name, str) or not _OPTION.fullmatch(name):
+            return f"has {plain}, which is no name"
+        if value is False:
+            return f"has {plain}: false, which Octavia reads as a text, and any text as true; leave {plain} out"
+        if not isinstance(value, (str, int, float)):
+            return f"has {plain} as {_kind(value)}, must be a text"
+        if "," in str(value):
+            return f"has {plain} with a comma, which octavia.conf cannot hold there"
+        if fault := _unfit_for_a_line(value):
+            return f"has {plain}, which {fault}"
+    return None
 
 
 def _wrong_member(member):
@@ -394,7 +421,8 @@ def host(saltenv=None):
     """
     if not __salt__["octavia_pillar.roles"](saltenv):
         return []
-    return [fault for fault in (*_release_faults(saltenv), *_file_faults(saltenv), _database_fault(saltenv)) if fault]
+    faults = [*_release_faults(saltenv)] or __salt__["octavia_fit.release"](saltenv, ask=True)["faults"]
+    return [fault for fault in (*faults, *_file_faults(saltenv), _database_fault(saltenv)) if fault]
 
 
 def _release_faults(saltenv):

@@ -62,16 +62,15 @@ def options(saltenv=None, mask=True, release=None):
 
     def put(option, val):
         section, name = option.split("/")
-        if val is not None and val != []:
+        if val not in (None, [], {}):
             sections.setdefault(section, {})[name] = val
 
     for key, spec in facts["conf"]["keys"].items():
         role = key.split(":")[0]
         if key not in value or (role in ROLES and role not in enabled) or __salt__["octavia_pillar.is_off"](key, value):
             continue
-        if spec.get("since", 0) <= major <= spec.get("until", major):
-            for option in _names(spec, "option"):
-                put(option, value[key])
+        for option in __salt__["octavia_pillar.options"](spec, major):
+            put(option, value[key])
     made = {**_made(value, major), **__salt__["octavia_policy.options"](saltenv)}
     made.update({option: path for option, (path, _text) in texts(saltenv).items()})
     for option, val in made.items():
@@ -270,7 +269,7 @@ def is_secret(option, saltenv=None):
         known.update(_SECRET_OPTIONS)
         for spec in __salt__["octavia_pillar.data"](saltenv)["conf"]["keys"].values():
             if spec.get("secret"):
-                known.update(_names(spec, "option", "feeds"))
+                known.update(_parts(spec))
     return any(option == name or fnmatch.fnmatch(option, name) for name in known)
 
 
@@ -302,6 +301,8 @@ def _printed(value):
         return str(value).lower()
     if isinstance(value, (list, tuple)):
         return ",".join(_printed(item) for item in value)
+    if isinstance(value, dict):
+        return ",".join(f"{name}:{_printed(item)}" for name, item in value.items())
     text = str(value).replace("$", "\\$")
     if text != text.strip() or (text[:1] == text[-1:] and text[:1] in ("'", '"')):
         return f'"{text}"'
@@ -436,7 +437,7 @@ def readers(saltenv=None):
         found = dict(conf["sections"])
         for spec in conf["keys"].values():
             if "services" in spec:
-                found.update(dict.fromkeys(_names(spec, "option"), spec["services"]))
+                found.update(dict.fromkeys(__salt__["octavia_pillar.options"](spec), spec["services"]))
         __context__["octavia_conf.readers"] = found
     return __context__["octavia_conf.readers"]
 
@@ -505,7 +506,8 @@ def _files(written, reads, saltenv):
         if spec["type"] != "file":
             continue
         if "option" in spec:
-            paths = [written[name] for name in _names(spec, "option") if name in written and reads(name)]
+            names = __salt__["octavia_pillar.options"](spec)
+            paths = [written[name] for name in names if name in written and reads(name)]
         else:
             on = key in value and reads(spec["feeds"]) and not __salt__["octavia_pillar.is_off"](key, value)
             paths = [value[key]] if on else []
@@ -523,10 +525,9 @@ def _placed(content, saltenv):
     return None
 
 
-def _names(spec, *kinds):
+def _parts(spec):
     """The options that a key is (``option``) or is a part of (``feeds``)."""
-    named = [spec[kind] for kind in kinds if kind in spec]
-    return [name for item in named for name in ([item] if isinstance(item, str) else item)]
+    return [*__salt__["octavia_pillar.options"](spec), *([spec["feeds"]] if "feeds" in spec else [])]
 
 
 def keys_of(option, saltenv=None):
@@ -543,7 +544,7 @@ def keys_of(option, saltenv=None):
         salt-call octavia_conf.keys_of database/connection
     """
     keys = __salt__["octavia_pillar.data"](saltenv)["conf"]["keys"]
-    return [key for key, spec in keys.items() if option in _names(spec, "option", "feeds")]
+    return [key for key, spec in keys.items() if option in _parts(spec)]
 
 
 def _read(path):

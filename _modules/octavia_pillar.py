@@ -90,6 +90,48 @@ def is_shared(key, spec):
     return spec.get("scope") != "host" and key.split(":")[0] not in _OWN
 
 
+def options(spec, octavia=None):
+    """
+    Return the options of octavia.conf (``section/option``) that take the value of a key as it is.
+
+    spec
+        An entry of ``keys`` in ``octavia/conf.yaml``.
+
+    octavia
+        First number of an Octavia's version: its options alone, as it names them. All that any release has by default.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_pillar.options '{option: api_settings/bind_port}'
+    """
+    entries = spec.get("option", [])
+    entries = [
+        entry if isinstance(entry, dict) else {"name": entry}
+        for entry in (entries if isinstance(entries, list) else [entries])
+    ]
+    return [
+        entry["name"] for entry in entries if octavia is None or (is_known(spec, octavia) and is_known(entry, octavia))
+    ]
+
+
+def is_known(entry, octavia):
+    """
+    Tell whether an Octavia has an option, by the ``since`` and ``until`` of a key or of one of its options.
+
+    entry, octavia
+        An entry of conf.yaml, and the first number of an Octavia's version.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_pillar.is_known '{since: 14}' 11
+    """
+    return entry.get("since", 0) <= octavia <= entry.get("until", octavia)
+
+
 def is_off(key, value):
     """
     Tell whether a key belongs to something that is switched off by an ``enabled`` beside it (TLS, cache encryption).

@@ -350,10 +350,7 @@ class _Hop:
         found = [
             entry["key"] for entry in self.map["renamed"] if option in (entry["old"], entry["new"]) and "key" in entry
         ]
-        for key, spec in self.conf["keys"].items():
-            names = spec.get("option", spec.get("feeds", []))
-            if option in ([names] if isinstance(names, str) else names):
-                found.append(key)
+        found += __salt__["octavia_conf.keys_of"](option, self.saltenv)
         return sorted(found, key=lambda key: key not in self.said)
 
     def _is_said(self, option, config=False):

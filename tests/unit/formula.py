@@ -22,6 +22,7 @@ MODULES = (
     "octavia_gate",
     "octavia_policy",
     "octavia_check",
+    "octavia_fit",
     "octavia_file",
     "octavia_pkg",
     "octavia_service",

@@ -134,7 +134,86 @@ BAD = [
     ({"packages": {"api": "octavia-api"}}, "packages:api: is a text, must be a list"),
     ({"host:python": None}, "host:python: is empty, must be a text"),
     ({"host:bin_dir": ["/usr/bin"]}, "host:bin_dir: is a list, must be a text"),
+    # the kinds of value that Octavia's own options have
+    ({"networking:allow_vip_port_id": "no"}, "networking:allow_vip_port_id: is a text, must be a boolean"),
+    ({"manager:compute:max_retries": 1.5}, "manager:compute:max_retries: is a number, must be an integer"),
+    ({"manager:haproxy_amphora:rest_request_conn_timeout": "10"},
+     "manager:haproxy_amphora:rest_request_conn_timeout: is a text, must be a number"),
+    ({"driver_agent:max_process_warning_percent": 1},
+     "driver_agent:max_process_warning_percent: is 1, must be at most 0.99"),
+    ({"cinder:volume_size": 0}, "cinder:volume_size: is 0, must be at least 1"),
+    ({"manager:jobboard:backend_port": 0}, "manager:jobboard:backend_port: is 0, must be a port between 1 and 65535"),
+    ({"nova:anti_affinity_policy": "affinity"},
+     "nova:anti_affinity_policy: is 'affinity', must be one of anti-affinity, soft-anti-affinity"),
+    ({"api:tls:default_pool_tls_versions": ["TLSv1.2", "TLS1.3"]},
+     "api:tls:default_pool_tls_versions: is 'TLS1.3', must be one of SSLv3, TLSv1, TLSv1.1, TLSv1.2, TLSv1.3"),
+    ({"api:pagination_max_limit": "all"}, "api:pagination_max_limit: must be a number, or infinite"),
+    ({"manager:haproxy_amphora:haproxy_stick_size": "10x"},
+     "manager:haproxy_amphora:haproxy_stick_size: must be a number, with k, m or g behind it if it is large"),
+    ({"manager:amphora_agent:user_log_facility": 8},
+     "manager:amphora_agent:user_log_facility: is 8, must be at most 7"),
+    ({"manager:haproxy_amphora:haproxy_template": "haproxy.j2"},
+     "manager:haproxy_amphora:haproxy_template: is 'haproxy.j2', must be an absolute path"),
+    ({"manager:jobbord": {"enabled": True}}, "manager:jobbord: is not a key; nearest known: octavia:manager:jobboard"),
+    ({"networking:denylist_vip_network": ["a"]},
+     "networking:denylist_vip_network: is not a key; nearest known: octavia:networking:denylist_vip_networks"),
+    ({"certificates:server_certs_key_passphrase": ["0123456789abcdef0123456789abcdef", "short"]},
+     "certificates:server_certs_key_passphrase: entry 2 must be 32 letters, digits, '_', '-' or '='"),
+    ({"certificates:server_certs_key_passphrase": {"a": "b"}},
+     "certificates:server_certs_key_passphrase: is a mapping, must be a text or a list"),
+    ({"certificates:server_certs_key_passphrase": [10**31]},
+     "certificates:server_certs_key_passphrase: entry 1 is a number, must be a text; put it in quotes"),
+    ({"manager:jobboard:etcd_ssl_options": "use_ssl"},
+     "manager:jobboard:etcd_ssl_options: is a text, must be a mapping"),
+    ({"manager:jobboard:etcd_ssl_options": {"use_ssl": False}},
+     "manager:jobboard:etcd_ssl_options: has use_ssl: false, which Octavia reads as a text, and any text as true; "
+     "leave use_ssl out"),
+    ({"manager:jobboard:zookeeper_ssl_options": {"keyfile_password": "hunter2,"}},
+     "manager:jobboard:zookeeper_ssl_options: has keyfile_password with a comma, which octavia.conf cannot hold there"),
+    ({"manager:jobboard:zookeeper_ssl_options": {"keyfile_password": None}},
+     "manager:jobboard:zookeeper_ssl_options: has keyfile_password as empty, must be a text"),
+    ({"manager:jobboard:redis_backend_ssl_options": {"ssl": "a\nb"}},
+     f"manager:jobboard:redis_backend_ssl_options: has ssl, which {CONTROL}"),
+    ({"api:enabled_provider_drivers": {"am:phora": "text"}},
+     "api:enabled_provider_drivers: has am:phora, which is no name"),
+    # keys that say things against each other
+    ({"manager:jobboard": {"enabled": True, "persistence_connection": "mysql://u:hunter2@db/p"}},
+     "manager:jobboard:backend_hosts: is not set, and octavia:manager:jobboard:enabled needs it"),
+    ({"manager:jobboard": {"enabled": True, "backend_hosts": ["redis1"]}},
+     "manager:jobboard:persistence_connection: is not set, and octavia:manager:jobboard:enabled needs it"),
+    ({"api:default_provider_driver": "ovn"},
+     "api:default_provider_driver: is 'ovn', must be one of amphora, octavia"),
+    ({"api:enabled_provider_drivers": {"amphora": "x", "ovn": "y"}, "ovn:ovn_nb_connection": "ssl:10.0.0.1:6641"},
+     "ovn:ovn_sb_connection: is not set, and octavia:api:enabled_provider_drivers names ovn"),
+    ({"logging:syslog_log_facility": "LOG_LOCAL3"},
+     "logging:syslog_log_facility: has no effect unless octavia:logging:use_syslog is true"),
+    ({"api:tls:minimum_tls_version": "TLSv1.3", "api:tls:default_pool_tls_versions": ["TLSv1.3"]},
+     "api:tls:default_listener_tls_versions: holds TLSv1.2, below the octavia:api:tls:minimum_tls_version of TLSv1.3"),
+    ({"api:tls": {"minimum_tls_version": "TLSv1.2", "default_pool_tls_versions": ["TLSv1", "TLSv1.1", "TLSv1.2"]}},
+     "api:tls:default_pool_tls_versions: holds TLSv1, TLSv1.1, below the "
+     "octavia:api:tls:minimum_tls_version of TLSv1.2"),
+    ({"api:tls": {"default_listener_ciphers": "A:B:C", "tls_cipher_prohibit_list": "X:B"}},
+     "api:tls:default_listener_ciphers: holds B, which octavia:api:tls:tls_cipher_prohibit_list prohibits"),
+    ({"networking": {"valid_vip_networks": ["one", "two"], "denylist_vip_networks": ["two"]}},
+     "networking:denylist_vip_networks: holds two, which valid_vip_networks beside it holds too"),
+    ({"manager:health_manager:heartbeat_interval": 60},
+     "manager:health_manager:heartbeat_timeout: must be above the 60 s of "
+     "octavia:manager:health_manager:heartbeat_interval, else every amphora fails over"),
+    ({"certificates:cert_validity_time": 86400},
+     "manager:house_keeping:cert_expiry_buffer: must be below the 86400 s of octavia:certificates:cert_validity_time, "
+     "else every certificate is rotated all the time"),
+    ({"message_queue:quorum": True, "message_queue:rabbit_ha_queues": True},
+     "message_queue:rabbit_ha_queues: is true, and so is octavia:message_queue:quorum; a queue is one or other"),
+    ({"message_queue:rabbit_stream_fanout": True, "message_queue:rabbit_qos_prefetch_count": 1},
+     "message_queue:rabbit_stream_fanout: is true and needs octavia:message_queue:rabbit_transient_quorum_queue: true"),
+    ({"message_queue:rabbit_stream_fanout": True, "message_queue:rabbit_transient_quorum_queue": True},
+     "message_queue:rabbit_qos_prefetch_count: must be above 0 where "
+     "octavia:message_queue:rabbit_stream_fanout is true"),
     # published
+    ({"manager:certificates:ca_private_key_passphrase": "foobar"},
+     f"manager:certificates:ca_private_key_passphrase: is a published value that everybody knows; {RAND16}"),
+    ({"certificates:server_certs_key_passphrase": ["0123456789abcdef" * 2, "insecure-key-do-not-use-this-key"]},
+     f"certificates:server_certs_key_passphrase: is a published value that everybody knows; {RAND16}"),
     ({"manager:health_manager:heartbeat_key": "insecure"},
      f"manager:health_manager:heartbeat_key: is a published value that everybody knows; {RAND16}"),
     ({"certificates:server_certs_key_passphrase": "insecure-key-do-not-use-this-key"},
@@ -185,6 +264,16 @@ def test_each_fault_has_its_line(make):
         {"api:database:host": "db.example.org", "manager:database:host": "db.example.org"},
         # the role that is off is not asked
         {"api:enabled": False, "api:database:host": "one", "manager:database:host": "two"},
+        {"certificates:server_certs_key_passphrase": ["0123456789abcdef" * 2, "fedcba9876543210" * 2]},
+        {"manager:jobboard": {"enabled": True, "backend_hosts": ["r1"], "persistence_connection": "mysql://u:p@h/d"}},
+        # what is off may be half said
+        {"manager:jobboard": {"enabled": False, "backend_driver": "etcd_taskflow_driver"}},
+        {"manager:jobboard": {"redis_backend_ssl_options": {"ssl": True, "ssl_ca_certs": "/etc/ca.pem"}}},
+        {"logging": {"use_syslog": True, "syslog_log_facility": "LOG_LOCAL3"}},
+        {"api:tls": {"minimum_tls_version": "TLSv1.1"}}, {"api:pagination_max_limit": "infinite"},
+        {"api:enabled_provider_drivers": {"amphora": "a: text", "own": "b"}, "api:default_provider_driver": "own"},
+        {"api:cors:allowed_origin": "https://a.example.org"}, {"notification": {"topics": "one"}},
+        {"config": {"api_settings": {"enabled_provider_drivers": "amphora:text"}}},
         {"version": "zed"}, {"version": 2025.1}, {"version": "2025.1"},
         {"database:host": "fd00::1"}, {"database:host": "db"}, {"database:host": "10.0.0.1"},
         {"message_queue:host": GONE, "message_queue:members": ["mq1", "mq2:5671", "[fd00::1]:5671", "fd00::1"]},
@@ -206,7 +295,7 @@ def test_a_good_pillar_has_no_fault_and_can_be_rendered(make, answers):
 
 GOOD = [
     "all_in_one", "api_cluster", "api_cluster_predecessor", "api_predecessor", "api_single", "certificates_pillar",
-    "client", "disabled", "empty", "external", "manager_single",
+    "client", "disabled", "empty", "every_key", "external", "manager_single",
 ]  # fmt: skip
 
 
@@ -252,6 +341,77 @@ def test_octavias_own_passphrase_in_the_database_is_a_warning(make):
     found = make(changed(shared(), **{"certificates:server_certs_key_passphrase": GONE})).check.pillar()
     assert found["faults"] == []
     assert found["warnings"][0].startswith("octavia:certificates:server_certs_key_passphrase: is not set, so the keys")
+
+
+@pytest.mark.parametrize(
+    ("answers", "line"),
+    [
+        ({"api:auth_strategy": "noauth"}, "api:auth_strategy: is noauth, so the API lets everybody in"),
+        (
+            {"identity:insecure": True},
+            "identity:insecure: is true, so whoever answers for Keystone learns the password",
+        ),
+    ],
+)
+def test_what_lets_others_in_is_a_warning(make, answers, line):
+    assert make(changed(shared(), **answers)).check.pillar() == {"faults": [], "warnings": [f"octavia:{line}"]}
+
+
+# --- the release
+
+
+@pytest.mark.parametrize(
+    ("installed", "answers", "lines"),
+    [
+        ("11.0.0", {"manager:controller_worker:db_commit_retry_max": 9},
+         ["manager:controller_worker:db_commit_retry_max: has no effect, Octavia 11.0.0 has no such option"]),
+        ("14.0.0", {"manager:controller_worker:db_commit_retry_max": 9}, []),
+        ("18.0.1", {"manager:networking:denylist_vip_networks": ["a"]},
+         ["manager:networking:denylist_vip_networks: has no effect, Octavia 18.0.1 has no such option"]),
+        # renamed, so there is one everywhere
+        ("11.0.0", {"neutron:endpoint": "http://n"}, []),
+        ("19.0.0", {"neutron:endpoint": "http://n"}, []),
+        (None, {"networking:denylist_vip_networks": ["a"]}, []),
+    ],
+)  # fmt: skip
+def test_a_key_that_the_release_has_no_option_for_is_reported(make, installed, answers, lines):
+    host = make(changed(shared(), **answers), octavia=installed)
+    assert host.check.pillar() == {"faults": [], "warnings": [f"octavia:{line}" for line in lines]}
+    host.latest_version.assert_not_called()
+
+
+TWO = ["0123456789abcdef" * 2, "fedcba9876543210" * 2]
+ETCD = {"enabled": True, "backend_driver": "etcd_taskflow_driver", "backend_hosts": ["e1"]}
+
+
+@pytest.mark.parametrize(
+    ("installed", "offered", "answers", "line"),
+    [
+        ("16.0.0", "", {"manager:certificates:server_certs_key_passphrase": TWO},
+         "manager:certificates:server_certs_key_passphrase: holds 2, but Octavia 16.0.0 knows one only"),
+        (None, "11.0.0-2", {"manager:certificates:server_certs_key_passphrase": TWO},
+         "manager:certificates:server_certs_key_passphrase: holds 2, but Octavia 11.0.0 knows one only"),
+        ("17.0.0", "", {"manager:certificates:server_certs_key_passphrase": TWO}, None),
+        ("16.0.0", "", {"manager:certificates:server_certs_key_passphrase": TWO[:1]}, None),
+        ("15.0.0", "", {"manager:jobboard": ETCD | {"persistence_connection": "mysql://u:p@h/d"}},
+         "manager:jobboard:backend_driver: is etcd_taskflow_driver, which Octavia 16 and later know, but not Octavia "
+         "15.0.0"),
+        ("16.0.0", "", {"manager:jobboard": ETCD | {"persistence_connection": "mysql://u:p@h/d"}}, None),
+        ("13.0.0", "", {"message_queue:rabbit_transient_queues_ttl": 0},
+         "message_queue:rabbit_transient_queues_ttl: is 0, which Octavia 14 and later know, but not Octavia 13.0.0"),
+        ("14.0.0", "", {"message_queue:rabbit_transient_queues_ttl": 0}, None),
+    ],
+)  # fmt: skip
+def test_a_value_that_the_release_does_not_understand_is_refused(make, installed, offered, answers, line):
+    host = make(changed(pillar("all_in_one"), **answers), octavia=installed, offered=offered)
+    assert host.faults() == []
+    faults = [fault for fault in host.check.host() if "there is no file" not in fault]
+    assert faults == ([f"octavia:{line}"] if line else [])
+
+
+def test_a_list_of_one_passphrase_is_written_as_a_text(make):
+    options = make(changed(shared(), **{"certificates:server_certs_key_passphrase": TWO[:1]})).options()
+    assert options["certificates/server_certs_key_passphrase"] == TWO[0]
 
 
 # --- the host

@@ -29,40 +29,88 @@ def make(tmp_path):
 
 def _sample(spec):
     """An answer that is no default, and how octavia.conf writes it."""
-    if "choices" in spec and spec["type"] != "list":
-        return spec["choices"][-1], spec["choices"][-1]
+    if "choices" in spec:
+        one = spec["choices"][-1]
+        return ([one], one) if spec["type"] == "list" else (one, one)
+    if "secret" in spec and "pattern" in spec:
+        return "0123456789abcdef" * 2, "0123456789abcdef" * 2
     return {
         "boolean": (True, "true"),
         "integer": (7, "7"),
+        "number": (0.5, "0.5"),
         "port": (4711, "4711"),
         "list": (["one", "two"], "one,two"),
+        "texts": (["one", "two"], "one,two"),
+        "mapping": ({"one": "/two", "three": True}, "one:/two,three:true"),
         "address": ("192.0.2.7", "192.0.2.7"),
         "file": ("/some/where.pem", "/some/where.pem"),
-        "any": ("https://a.example.org", "https://a.example.org"),
-    }.get(spec["type"], ("x" * spec.get("length", 5), "x" * spec.get("length", 5)))
+        "path": ("/some/where", "/some/where"),
+        "string": ("7", "7"),
+        "host": ("ctl07", "ctl07"),
+    }[spec["type"]]
 
 
 DIRECT = [(key, spec) for key, spec in KEYS.items() if "option" in spec]
 
 
+@pytest.fixture(scope="module")
+def hosts(tmp_path_factory):
+    """A host of each release, whose pillar the next test replaces: hundreds of keys, and data that do not change."""
+    made = {}
+
+    def options(release, tree):
+        if release not in made:
+            made[release] = Host(tmp_path_factory.mktemp("host"), tree, octavia=f"{release}.0.0")
+        host = made[release]
+        host.tree["octavia"] = tree["octavia"] | {"host": host.paths()}
+        host.context.pop("octavia_pillar.values", None)
+        return host, host.options()
+
+    return options
+
+
+@pytest.mark.parametrize("release", [11, 16, 19])
 @pytest.mark.parametrize(("key", "spec"), DIRECT, ids=[key for key, _ in DIRECT])
-def test_a_key_lands_in_the_option_that_the_data_file_says(make, key, spec):
+def test_a_key_lands_in_the_option_that_the_data_file_says(hosts, key, spec, release):
     answer, written = _sample(spec)
     switch = f"{key.rpartition(':')[0]}:enabled"
     on = {switch: True} if switch in KEYS else {}
-    options = make(changed(shared(), **on | {key: answer})).options()
-    names = spec["option"] if isinstance(spec["option"], list) else [spec["option"]]
-    assert {name: options.get(name) for name in names} == dict.fromkeys(names, written)
+    tree = changed(shared(), **{"driver_agent:enabled": True} | on | {key: answer})
+    host, options = hosts(release, tree)
+    assert host.check._wrong(spec, answer, host.pillar.data()) is None
+    entries = spec["option"] if isinstance(spec["option"], list) else [spec["option"]]
+    entries = [spec | (entry if isinstance(entry, dict) else {"name": entry}) for entry in entries]
+    has = {e["name"]: e.get("since", 0) <= release <= e.get("until", 99) for e in entries}
+    assert {name: options.get(name) for name in has} == {name: written if has[name] else None for name in has}
 
 
-SHARED = [(key, spec) for key, spec in DIRECT if not key.startswith(("api:", "manager:"))]
+@pytest.mark.parametrize(
+    ("key", "names"),
+    [
+        ("neutron:endpoint", {12: "neutron/endpoint", 13: "neutron/endpoint_override"}),
+        (
+            "message_queue:rabbit_quorum_max_memory_length",
+            {
+                11: "oslo_messaging_rabbit/rabbit_quroum_max_memory_length",
+                12: "oslo_messaging_rabbit/rabbit_quorum_max_memory_length",
+            },
+        ),
+    ],
+)
+def test_an_option_that_was_renamed_has_the_name_that_the_release_knows(hosts, key, names):
+    for release, name in names.items():
+        _host, options = hosts(release, changed(shared(), **{key: 4711}))
+        assert [option for option, value in options.items() if value == "4711"] == [name]
+
+
+SHARED = [(key, spec) for key, spec in DIRECT if not key.startswith(("api:", "manager:", "driver_agent:"))]
 
 
 @pytest.mark.parametrize("role", ["api", "manager"])
 @pytest.mark.parametrize(("key", "spec"), SHARED, ids=[key for key, _ in SHARED])
-def test_a_shared_key_may_stand_in_a_role_which_counts_more_than_octavia(make, role, key, spec):
+def test_a_shared_key_may_stand_in_a_role_which_counts_more_than_octavia(hosts, role, key, spec):
     answer, _ = _sample(spec)
-    host = make(changed(shared(), **{key: "general", f"{role}:{key}": answer}))
+    host, _ = hosts(19, changed(shared(), **{key: "general", f"{role}:{key}": answer}))
     assert host.pillar.values()[key] == answer
     places = [f"octavia:{role}:{key}", f"octavia:{key}"]
     assert [list(place) for place in host.pillar.said()[key]] == [[places[0], answer], [places[1], "general"]]

@@ -13,13 +13,13 @@ EXAMPLE = ROOT / "pillar.example"
 ROLES = ("api", "manager", "driver_agent", "client")
 SERVICES = {"api", "worker", "health_manager", "housekeeping", "driver_agent"}
 TYPES = {
-    *("string", "integer", "number", "boolean", "list", "host", "address", "port", "file", "path", "name"),
-    *("members", "release", "any"),
+    *("string", "integer", "number", "boolean", "list", "texts", "mapping", "host", "address", "port", "file", "path"),
+    *("name", "members", "release", "any"),
 }
 #: What an entry of `keys` in conf.yaml may say, and of which type.
 SPEC = {
-    "type": str, "scope": str, "choices": list, "min": int, "max": int, "multiline": bool, "content": str,
-    "option": (str, list), "feeds": str, "services": list, "required": (bool, str), "since": int,
+    "type": str, "scope": str, "choices": list, "min": (int, float), "max": (int, float), "multiline": bool,
+    "content": str, "option": (str, list), "feeds": str, "services": list, "required": (bool, str), "since": int,
     "until": int, "gone": str, "secret": bool, "published": list, "pattern": str, "shape": str, "kinds": list,
     "file": str,
 }  # fmt: skip
@@ -28,6 +28,20 @@ OTHER_THAN_THE_DEFAULT = {
     "notification": "is false, and as a mapping it shows its keys",
     "cache:members": "is empty, and a server shows what stands there",
 }
+#: Octavia's defaults that the example does not show, beside those of secrets, and why.
+OTHER_THAN_OCTAVIAS = {
+    "hostname": "is that of the host",
+    "message_queue:hostname": "is that of the host",
+    "message_queue:processname": "is that of the program",
+    "ovn:ovn_nb_connection": "is this host, where the databases hardly are",
+    "ovn:ovn_sb_connection": "is this host, where the databases hardly are",
+    "manager:haproxy_amphora:user_log_format": "has double braces, which are Jinja's in a pillar",
+    "manager:jobboard:redis_backend_ssl_options": "are off, by a false that octavia.conf cannot hold",
+    "manager:jobboard:redis_sentinel_ssl_options": "are off, by a false that octavia.conf cannot hold",
+    "manager:jobboard:etcd_ssl_options": "are off, by a false that octavia.conf cannot hold",
+}
+OPTIONS = ROOT / "octavia" / "options.yaml"
+needs_options = pytest.mark.skipif(not OPTIONS.exists(), reason="needs the tables of options")
 
 
 # --- the three files, through the real modules
@@ -50,9 +64,26 @@ def leaves(tree, path=""):
             yield key, value
 
 
-def options_of(spec, *names):
-    found = [spec[name] for name in names or ("option", "feeds") if name in spec]
-    return [option for item in found for option in ([item] if isinstance(item, str) else item)]
+def entries_of(spec):
+    """The options of a key with the releases that have them, as ``(option, first, last)``."""
+    found = spec.get("option", [])
+    for entry in found if isinstance(found, list) else [found]:
+        entry = entry if isinstance(entry, dict) else {"name": entry}
+        first = max(entry.get("since", 0), spec.get("since", 0))
+        yield entry["name"], first, min(entry.get("until", 99), spec.get("until", 99))
+
+
+def options_of(spec, release=None):
+    """The options that a key feeds, of one release or of all."""
+    direct = [name for name, first, last in entries_of(spec) if release is None or first <= release <= last]
+    return [*direct, spec["feeds"]] if "feeds" in spec else direct
+
+
+def registered(tables, option, release=19):
+    """What the registry of a release says of an option, None where it has none."""
+    found = tables.get(option, [])
+    spans = found if isinstance(found, list) else [found]
+    return next((one for one in spans if one.get("since", 0) <= release <= one.get("until", 99)), None)
 
 
 @pytest.fixture
@@ -67,7 +98,12 @@ def example():
 
 @pytest.fixture
 def host(make, example):
-    return make(example)
+    return make(example, octavia="19.0.0")
+
+
+@pytest.fixture(scope="module")
+def tables():
+    return yaml.load(OPTIONS.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 @pytest.fixture
@@ -102,19 +138,15 @@ def test_the_example_is_a_controller_with_all_roles_and_real_amphorae(host):
     assert host.pillar.has_amphorae()
 
 
-@pytest.mark.parametrize("release", [11, 19])
+@pytest.mark.parametrize("release", [11, 16, 19])
 def test_the_example_becomes_an_octavia_conf_with_every_option(make, example, shown, release):
     host = make(example, octavia=f"{release}.0.0")
     options = {f"{section}/{name}" for section, names in host.conf.options().items() for name in names}
-    has = [spec for spec in shown.values() if spec.get("since", 0) <= release <= spec.get("until", release)]
-    missing = {option for spec in has for option in options_of(spec)} - options
-    # the example switches this off
-    assert missing == {
-        "keystone_authtoken/memcache_security_strategy",
-        "keystone_authtoken/memcache_secret_key",
-        "oslo_messaging_rabbit/ssl_ca_file",
-        "audit/audit_map_file",
-    }
+    value = host.pillar.values()
+    # the example switches some of them off
+    on = [spec for key, spec in shown.items() if not host.pillar.is_off(key, value)]
+    assert len(shown) - len(on) < 50
+    assert {option for spec in on for option in options_of(spec, release)} - options == set()
 
 
 def test_the_example_shows_the_defaults(example, facts):
@@ -136,8 +168,12 @@ def test_the_example_names_the_packages_and_units_of_debian(example, facts):
     assert example["manager"]["services"] == [units[component] for component in components]
 
 
-def test_the_example_marks_what_is_required_and_what_has_no_default(example, facts, shown):
-    """On the line of the key, or for a short mapping on the line where it stands."""
+@needs_options
+def test_the_example_marks_what_is_required_and_what_has_no_default(example, facts, shown, tables):
+    """
+    On the line of the key, or for a short mapping on the line where it stands. What is not marked is a default: ours,
+    or that of the newest Octavia.
+    """
     lines, where = EXAMPLE.read_text().splitlines(), {}
 
     def walk(node, path):
@@ -148,13 +184,26 @@ def test_the_example_marks_what_is_required_and_what_has_no_default(example, fac
                 walk(value, key)
 
     walk(yaml.compose(EXAMPLE.read_text()).value[0][1], "")
-    defaults = {key for key, _value in leaves(facts["defaults"])}
+    ours = {key for key, _value in leaves(facts["defaults"])}
     for key, spec in shown.items():
-        mark = "required" if spec.get("required") and key not in defaults else None
-        mark = mark or ("no default" if key not in defaults else None)
+        default = _octavias_default(key, spec, tables)
+        mark = "required" if spec.get("required") and key not in ours else None
+        mark = mark or ("no default" if key not in ours and default in (None, "", [], {}) else None)
         said = next((word for word in ("required", "no default") if where[key].startswith(word)), None)
         # of two answers one is enough, and which is said in words
         assert said == mark or key in ("message_queue:host",), f"{key}: {where[key]!r}"
+        if key not in ours and not mark:
+            shows = value_at(example, key)
+            assert shows == default or str(shows) == str(default), key
+
+
+def _octavias_default(key, spec, tables):
+    """What the newest Octavia takes where a key is not said, None for nothing that can be shown."""
+    options = options_of(spec, 19)
+    if not options or "feeds" in spec or spec.get("secret") or key in OTHER_THAN_OCTAVIAS:
+        return ["notifications"] if key == "notification:topics" else None
+    found = registered(tables, options[0])
+    return found.get("default", False if found["type"] == "boolean" else None)
 
 
 def test_every_key_or_its_group_says_why(example, shown):
@@ -184,7 +233,7 @@ def test_the_example_names_the_certificates_that_a_pillar_may_hold(keys):
 def test_the_secrets_of_the_example_are_plain_fakes(example, shown):
     secrets = {key: value_at(example, key) for key, spec in shown.items() if spec.get("secret")}
     assert len(secrets) > 5
-    assert {key for key, text in secrets.items() if not re.search(r"\bfake\b", text)} == set()
+    assert {key for key, text in secrets.items() if not re.search(r"\bfake\b", str(text))} == set()
 
 
 # --- defaults.yaml
@@ -220,8 +269,13 @@ def test_entries_say_only_what_the_formula_understands(keys):
         assert spec["type"] in TYPES, key
         assert spec.get("scope", "host") == "host" and spec.get("required", True) in (True, "real"), key
         assert not ("option" in spec and "feeds" in spec), key
+        assert all(set(entry) <= {"name", "since", "until"} for entry in _dicts(spec.get("option"))), key
         assert spec.get("since", 0) <= spec.get("until", 99), key
         assert "gone" not in spec or not options_of(spec), key
+
+
+def _dicts(entries):
+    return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
 
 
 def test_options_have_a_section(keys):
@@ -246,12 +300,11 @@ def test_services_are_ours(facts, keys):
 def test_no_option_takes_the_value_of_two_keys(keys):
     takers = {}
     for key, spec in keys.items():
-        for option in options_of(spec, "option"):
+        for option, first, last in entries_of(spec):
             for other, span in takers.setdefault(option, {}).items():
-                apart = spec.get("since", 0) > span[1] or spec.get("until", 99) < span[0]
-                assert apart, f"{option} is fed by {key} and {other}"
-            takers[option][key] = (spec.get("since", 0), spec.get("until", 99))
-    made = {option for spec in keys.values() for option in options_of(spec, "feeds")}
+                assert first > span[1] or last < span[0], f"{option} is fed by {key} and {other}"
+            takers[option][key] = (first, last)
+    made = {spec["feeds"] for spec in keys.values() if "feeds" in spec}
     assert made & set(takers) == set(), "made from several keys, and the value of one"
 
 
@@ -277,6 +330,72 @@ def test_all_paths_of_one_content_are_certificates_of_the_manager(keys):
     """octavia.certificates places them there."""
     assert {key.split(":")[0] for key, spec in keys.items() if "content" in spec} == {"manager"}
     assert all(spec["content"].endswith(".pem") for spec in keys.values() if "content" in spec)
+
+
+# --- conf.yaml and the registries of Octavia's releases
+
+
+@needs_options
+@pytest.mark.parametrize("release", range(11, 20))
+def test_a_key_is_rendered_where_octavia_has_its_option_and_nowhere_else(keys, tables, release):
+    """An option that a release deprecates counts as gone: Octavia complains about it."""
+    wrong = []
+    for key, spec in keys.items():
+        for option, first, last in entries_of(spec):
+            found = registered(tables, option, release)
+            if (first <= release <= last) != (found is not None and "deprecated" not in found):
+                wrong.append((key, option, found))
+    assert wrong == []
+
+
+#: Types of keys by the type of the option: what Octavia would take, and no less strict.
+NARROWER = {
+    "string": {"string", "texts", "file", "path", "name"},
+    "list": {"list", "texts", "members"},
+    "dict": {"mapping"},
+    "number": {"number", "integer"},
+    "pattern": {"texts"},
+}
+
+
+@needs_options
+@pytest.mark.parametrize("release", [11, 16, 19])
+def test_a_key_takes_nothing_that_octavia_would_refuse(keys, tables, release):
+    for key, spec in keys.items():
+        for option in options_of(spec, release):
+            found = registered(tables, option, release)
+            if "feeds" in spec or found is None:
+                continue
+            kind = found["type"]
+            assert spec["type"] in NARROWER.get(kind, {kind}), key
+            if kind in ("integer", "number"):
+                least = {"message_queue:rabbit_transient_queues_ttl": 0} if release < 14 else {}
+                assert spec.get("min", float("-inf")) >= least.get(key, found.get("min", float("-inf"))), key
+                assert spec.get("max", float("inf")) <= found.get("max", float("inf")), key
+            allowed = found.get("choices") or found.get("item", {}).get("choices")
+            if allowed:
+                lower = {str(choice).lower() for choice in allowed}
+                etcd = {"etcd_taskflow_driver"} if release < 16 else set()
+                assert {choice.lower() for choice in spec["choices"]} - etcd <= lower, key
+            assert spec.get("secret") or not found.get("secret"), key
+
+
+#: Options that puppet-octavia names, and others that an operator may want: what one key each has to reach.
+WANTED = [
+    f"{section}/{name}"
+    for section, names in yaml.safe_load((ROOT / "tests" / "unit" / "wanted_options.yaml").read_text()).items()
+    for name in names.split()
+]
+
+
+def test_there_is_a_key_for_each_option_that_an_operator_may_want(make, example):
+    host = make(example, octavia="19.0.0")
+    # what a switch of the example leaves out
+    for section in ("manager:jobboard", "message_queue:ssl", "cache:security"):
+        value_at(host.tree["octavia"], section)["enabled"] = True
+    options = host.options()
+    assert len(WANTED) >= 204
+    assert [option for option in WANTED if option not in options] == []
 
 
 # --- README.rst
