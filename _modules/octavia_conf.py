@@ -543,8 +543,12 @@ def keys_of(option, saltenv=None):
 
         salt-call octavia_conf.keys_of database/connection
     """
-    keys = __salt__["octavia_pillar.data"](saltenv)["conf"]["keys"]
-    return [key for key, spec in keys.items() if option in _parts(spec)]
+    if "octavia_conf.keys_of" not in __context__:
+        found = __context__["octavia_conf.keys_of"] = {}
+        for key, spec in __salt__["octavia_pillar.data"](saltenv)["conf"]["keys"].items():
+            for part in _parts(spec):
+                found.setdefault(part, []).append(key)
+    return list(__context__["octavia_conf.keys_of"].get(option, ()))
 
 
 def _read(path):

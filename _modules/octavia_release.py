@@ -179,6 +179,7 @@ class _Hop:
     """What the pillar becomes in one release and in another, and what stands between."""
 
     def __init__(self, present, goal, saltenv):
+        self.saltenv = saltenv
         facts = __salt__["octavia_pillar.data"](saltenv)
         self.map, self.conf = facts["releasemap"], facts["conf"]
         self.start, self.end = present["octavia"], goal["octavia"]

@@ -230,7 +230,7 @@ def test_a_value_that_is_not_among_the_choices(make, names, told):
 
 def test_another_default_counts_for_who_says_nothing(make):
     line = (
-        "octavia:config:oslo_messaging_rabbit:heartbeat_rate: oslo_messaging_rabbit/heartbeat_rate is not said, and "
+        "octavia:message_queue:heartbeat_rate: oslo_messaging_rabbit/heartbeat_rate is not said, and "
         "its default is 3 since Octavia 14 (2024.1, caracal), 2 before: say it to keep that"
     )
     tree = changed(shared(), **{"message_queue:quorum": True})
