@@ -249,9 +249,7 @@ def _trio(gate, options, passphrase=None):
         (option, path, _read(gate, option, path)) if path else (option, None, None) for option, path in options
     )
     if authorities[2] is not None:
-        known = _parsed(gate, pem.certificates, *authorities)
-        if known and all(pem.expired(each) for each in known):
-            _blame(gate, *authorities[:2], f"holds nothing that has not expired, the last on {_end(known)}")
+        _parsed(gate, pem.authorities, *authorities)
     found = _parsed(gate, pem.certificates, *certificate) if certificate[2] is not None else None
     private = _parsed(gate, pem.key, *key, passphrase) if key[2] is not None else None
     if not found:
@@ -299,10 +297,6 @@ def _blame(gate, option, path, what, level="fault"):
     # A path inside of a URL or dict is no secret, though the option is.
     shown = gate.shown(option, path) if gate.values.get(option) == path else gate.masked(path)
     gate.add(option, f"{shown} {what}", level=level)
-
-
-def _end(known):
-    return max(pem.expired(each) for each in known)
 
 
 # -- what Octavia and the libraries refuse ----------------------------------------------------------------

@@ -5,6 +5,7 @@ The options of octavia.conf, as the installed Octavia and the libraries of its p
 """
 
 import contextlib
+import functools
 import json
 import sys
 from importlib import metadata
@@ -88,6 +89,8 @@ def register(auth=None):
     """
     from octavia.common import config
 
+    # A provider driver may have been installed since the last time.
+    _entry_points.cache_clear()
     # Octavia has those of oslo.log on the command line too, where a bad value of one ends the process.
     if "debug" not in cfg.CONF:
         config.set_lib_defaults()
@@ -131,7 +134,12 @@ def value(section, name):
 
 def plugins(namespace):
     """Return the installed entry points by name."""
-    return {point.name: point for point in metadata.entry_points(group=namespace)}
+    return {point.name: point for point in _entry_points().select(group=namespace)}
+
+
+@functools.lru_cache(maxsize=1)
+def _entry_points():
+    return metadata.entry_points()
 
 
 def facts(opt):

@@ -61,6 +61,12 @@ apt-get -qq install --no-install-recommends {packages}
 apt-get clean
 rm /usr/sbin/policy-rc.d /etc/systemd/system-preset/00-lab.preset
 """
+# The Octavia of Debian as a library, and the newest of PyPI in a Python of its own.
+INSTALL_OCTAVIA = INSTALL.format(packages="octavia-common python3-octavia python3-pymysql")
+NEWEST_OCTAVIA = """
+python3 -m venv /opt/octavia
+/opt/octavia/bin/pip install --quiet octavia ovn-octavia-provider PyMySQL
+"""
 FORGET = "rm -rf /srv/lab /var/cache/salt /var/log/salt /etc/machine-id; : > /etc/machine-id"
 
 
@@ -223,6 +229,14 @@ def _per_debian(number):
             number,
             "octavia",
         ),
+        Layer(
+            f"gate-{number}",
+            f"Octavia installed on Debian {number}",
+            f"octavia-{number}",
+            lambda _layer: (INSTALL_OCTAVIA,),
+            lambda layer, disk: _in_overlay(layer, disk, INSTALL_OCTAVIA),
+            number,
+        ),
     ]
 
 
@@ -230,6 +244,15 @@ LAYERS = {
     layer.name: layer
     for layer in (
         *(layer for number in host.DATA["debian"] for layer in _per_debian(number)),
+        Layer(
+            "newest",
+            "the newest Octavia of PyPI",
+            "gate-13",
+            # What is newest is asked once a month.
+            lambda _layer: (NEWEST_OCTAVIA, time.strftime("%Y-%m")),
+            lambda layer, disk: _in_overlay(layer, disk, NEWEST_OCTAVIA, host.pip_environment()),
+            "13",
+        ),
         Layer(
             "packages-services",
             "packages of MariaDB, RabbitMQ, memcached, Keystone, Neutron",
@@ -252,6 +275,8 @@ LAYERS = {
 TREES = {
     **{f"debian-{number}": (f"octavia-{number}", f"salt-{number}") for number in host.DATA["debian"]},
     "services": ("services", "salt-12"),
+    "gate-12": ("gate-12",),
+    "gate-13": ("newest",),
 }
 
 
