@@ -164,8 +164,10 @@ class Gate:
         now, once = {}, {}
         for option, opt in self.opts.items():
             section = _section(option)
-            now.update({(_normal(section), name): option for name in (opt.dest, opt.name)})
-            once.update({(_normal(old.group or section), old.name or opt.dest): option for old in opt.deprecated_opts})
+            now[_normal(section), opt.dest] = option
+            for old in opt.deprecated_opts:
+                name = old.name or opt.dest
+                once.update({(_normal(old.group or section), each): option for each in (name, name.replace("-", "_"))})
         sections = {section for section, _ in (*now, *once)}
         for section, line in parser.sections:
             if _normal(section) not in sections:
