@@ -75,7 +75,15 @@ class Gate:
         self.lines, self.values, self.broken, self.secrets = {}, {}, set(), set()
 
     def findings(self, text, user, contents, gone):
-        parser, text = self.parse(text)
+        parser, lines = self.parse(text)
+        # Sections that say where more options come from, which may be the network: that is not for a check.
+        sources = set()
+        for section, name, value, line in parser.options:
+            if (section, name) == ("DEFAULT", "config_source"):
+                sources |= {each.strip() for each in value.split(",")}
+                _blank(lines, line)
+        parser.sections = [each for each in parser.sections if each[0] not in sources]
+        parser.options = [each for each in parser.options if each[0] not in sources]
         plugins = {section: value for section, name, value, _ in parser.options if name == "auth_type"}
         for _, name, value, _ in parser.options:
             if name == "auth_section":
@@ -84,7 +92,7 @@ class Gate:
         added = registry.register(plugins)
         try:
             self.opts = {f"{section}/{name}": opt for (section, name), (opt, _) in registry.options().items()}
-            self.read(text)
+            self.read("".join(lines))
             self.name(parser, gone)
             for option in list(self.values):
                 self.value(option)
@@ -125,7 +133,7 @@ class Gate:
         return "the value" if hidden or not value.isprintable() or len(value) > 100 else f'"{value}"'
 
     def parse(self, text):
-        """The parser, and the text without the lines that are no option, so that all others are checked."""
+        """The parser, and the lines, those empty that are no option, so that all others are checked."""
         readable = text.encode(errors="replace").decode()
         if readable != text:
             self.add("DEFAULT", "the text is not UTF-8", line=0)
@@ -139,7 +147,7 @@ class Gate:
                 self.add(_plain(parser.section or "DEFAULT"), what, "[section], or option = value", line=exc.lineno)
                 _blank(lines, exc.lineno)
             else:
-                return parser, "".join(lines)
+                return parser, lines
 
     def read(self, text):
         """Let the global CONF, at which Octavia's own checks look, read the text; no disk ever holds it."""
@@ -282,7 +290,7 @@ def _plain(name):
 
 
 def _nearest(name, names):
-    return next(iter(difflib.get_close_matches(name, sorted(names), 1)), "")
+    return next(iter(difflib.get_close_matches(name[:80], sorted(names), 1)), "")
 
 
 def _substitutions(text):

@@ -94,10 +94,17 @@ def register(auth=None):
     # Octavia has those of oslo.log on the command line too, where a bad value of one ends the process.
     if "debug" not in cfg.CONF:
         config.set_lib_defaults()
-        for name, point in sorted(plugins("oslo.config.opts").items()):
+        lists = plugins("oslo.config.opts")
+        for name, point in sorted(lists.items()):
             if name in LIBRARIES or name.startswith("octavia."):
                 for section, opts in point.load()():
                     _register(section, opts)
+        # A provider driver that lists no options registers them when it is imported.
+        listed = {point.dist.name for point in lists.values()}
+        for point in plugins("octavia.api.drivers").values():
+            if point.dist.name not in listed:
+                with contextlib.suppress(Exception):
+                    point.load()
     auth = {section: plugin or "password" for section, plugin in (auth or {}).items()}
     known = [section for section in AUTH_SECTIONS if (section, "auth_type") in options()]
     for section in known:
@@ -106,8 +113,11 @@ def register(auth=None):
     added = []
     for section, plugin in auth.items():
         added += _register(section, loading.get_auth_common_conf_options())
-        with contextlib.suppress(ClientException):  # no such plugin: the checks say so
-            added += _register(section, loading.get_auth_plugin_conf_options(plugin))
+        try:
+            opts = loading.get_auth_plugin_conf_options(plugin)
+        except ClientException:  # no such plugin: the checks say so, and only that
+            opts = loading.get_auth_plugin_conf_options("password")
+        added += _register(section, opts)
     return added
 
 
