@@ -76,20 +76,19 @@ class Gate:
 
     def findings(self, text, user, contents, gone):
         parser, lines = self.parse(text)
-        # Sections that say where more options come from, which may be the network: that is not for a check.
         sources = set()
         for section, name, value, line in parser.options:
-            if (section, name) == ("DEFAULT", "config_source"):
+            if section == "DEFAULT" and name == "config_source":
+                # More options come from there, maybe over the network: that is not for a check.
                 sources |= {each.strip() for each in value.split(",")}
+                _blank(lines, line)
+            elif section == "DEFAULT" and name in registry.COMMAND_LINE:
+                # A bad value of one would end the process.
                 _blank(lines, line)
         parser.sections = [each for each in parser.sections if each[0] not in sources]
         parser.options = [each for each in parser.options if each[0] not in sources]
-        plugins = {section: value for section, name, value, _ in parser.options if name == "auth_type"}
-        for _, name, value, _ in parser.options:
-            if name == "auth_section":
-                plugins.setdefault(value, None)
         # A worker lives for several checks, each with auth plugins of its own.
-        added = registry.register(plugins)
+        added = registry.register(_auth_plugins(parser))
         try:
             self.opts = {f"{section}/{name}": opt for (section, name), (opt, _) in registry.options().items()}
             self.read("".join(lines))
@@ -265,6 +264,13 @@ class Gate:
             if opt.required and not skip and option not in self.broken and self.get(option) is None:
                 self.lines.setdefault(option, self.lines.get(f"{section}/auth_type", 0))
                 self.add(option, "is required and not set", registry.allowed(registry.facts(opt)))
+
+
+def _auth_plugins(parser):
+    """The auth plugin of each section that may name one, and of sections to which those refer."""
+    said = {(_normal(section), name): value for section, name, value, _ in parser.options}
+    sections = {said.get((section, "auth_section")) or section for section in registry.AUTH_SECTIONS}
+    return {section: said[section, "auth_type"] for section in sections if (section, "auth_type") in said}
 
 
 def _blank(lines, number):

@@ -7,6 +7,7 @@ The options of octavia.conf, as the installed Octavia and the libraries of its p
 import contextlib
 import functools
 import json
+import os
 import sys
 from importlib import metadata
 
@@ -33,6 +34,8 @@ LIBRARIES = (
     "oslo.policy",
     "oslo.reports",
 )
+# oslo.config lists them, and in a file they mean nothing.
+COMMAND_LINE = ("config_dir", "config_file", "shell_completion")
 # Sections that name an auth plugin, whose options are registered when it is loaded.
 AUTH_SECTIONS = ("keystone_authtoken", "service_auth", "neutron")
 
@@ -87,6 +90,8 @@ def register(auth=None):
 
     Returns the options of the auth plugins, which ``forget`` removes again.
     """
+    # eventlet, which some releases bring along, would load a resolver that nobody here asks.
+    os.environ["EVENTLET_NO_GREENDNS"] = "yes"
     from octavia.common import config
 
     # A provider driver may have been installed since the last time.
@@ -105,8 +110,9 @@ def register(auth=None):
             if point.dist.name not in listed:
                 with contextlib.suppress(Exception):
                     point.load()
-    auth = {section: plugin or "password" for section, plugin in (auth or {}).items()}
     known = [section for section in AUTH_SECTIONS if (section, "auth_type") in options()]
+    # [neutron] has had an auth plugin since 13.0.0.
+    auth = {name: plugin for name, plugin in (auth or {}).items() if name in known or name not in AUTH_SECTIONS}
     for section in known:
         # Octavia takes for Neutron what is missing there from [service_auth].
         auth.setdefault(section, auth.get("service_auth", "password"))
@@ -131,9 +137,10 @@ def options():
     """Return what is registered, ``{(section, name): (opt, default)}``."""
     found = {}
     for section, group in (("DEFAULT", cfg.CONF), *cfg.CONF._groups.items()):
-        for info in group._opts.values():
+        for name in group._opts.keys() - set(COMMAND_LINE):
+            info = group._opts[name]
             # What set_default() changed is beside the option.
-            found[section, info["opt"].dest] = (info["opt"], info.get("default", info["opt"].default))
+            found[section, name] = (info["opt"], info.get("default", info["opt"].default))
     return found
 
 
@@ -179,7 +186,7 @@ def _register(section, opts):
         return added
     group = None if section in (None, "DEFAULT") else section
     for opt in opts:
-        if opt.dest in ("config_dir", "config_file"):  # of the command line only
+        if opt.dest in COMMAND_LINE:
             continue
         with contextlib.suppress(cfg.DuplicateOptError):
             if cfg.CONF.register_opt(opt, group):

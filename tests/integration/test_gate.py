@@ -128,6 +128,7 @@ SECRET = "correct-horse-battery"
 # section, lines, the findings; a tuple of releases at the end where it is not the same in all
 BAD = [
     ("octavia", "region_name = a", "fault octavia there is no such section"),
+    ("octavia", "auth_type = password", "fault octavia there is no such section"),
     ("api_setting", "bind_port = 1", "fault api_setting there is no such section [api_settings]"),
     ("api_settings", "bind_prot = 1", "fault api_settings/bind_prot there is no such option api_settings/bind_port"),
     ("api_settings", "api_handler = a", "fault api_settings/api_handler there is no such option"),
@@ -188,6 +189,8 @@ BAD = [
     ("service_auth", "auth_type = v3applicationcredential\nauth_url = http://k\napplication_credential_id = a\n",
      "fault service_auth/application_credential_secret is required and not set"),
     ("keystone_authtoken", "auth_section = identity\n[identity]\nauth_type = password\nauth_url = http://k", None),
+    ("neutron", "auth_type = password", "fault neutron/auth_type there is no such option", range(11, 13)),
+    ("neutron", "auth_type = v3token\ntoken = a", None, range(13, 99)),
     ("keystone_authtoken", "cafile = /none.pem", 'fault keystone_authtoken/cafile "/none.pem" does not exist'),
     ("keystone_authtoken", "memcache_security_strategy = ENCRYPT",
      "fault keystone_authtoken/memcache_security_strategy needs memcache_secret_key, which is not set"),
@@ -220,6 +223,7 @@ BAD = [
     ("api_settings", "default_pool_ciphers = AES128-SHA:A\ntls_cipher_prohibit_list = A",
      "fault api_settings/default_pool_ciphers A is in tls_cipher_prohibit_list other ciphers"),
     ("api_settings", "default_listener_alpn_protocols = h3", "fault api_settings/default_listener_alpn_protocols "),
+    ("DEFAULT", "shell_completion = x", "fault DEFAULT/shell_completion there is no such option"),
     ("DEFAULT", "config_source = vault\n[vault]\ndriver = remote_file\nuri = http://192.0.2.1/", None),
     ("haproxy_amphora", "haproxy_template = /none.j2", 'fault haproxy_amphora/haproxy_template "/none.j2" does not'),
     ("audit", "enabled = true\naudit_map_file = /none.conf", 'fault audit/audit_map_file "/none.conf" does not exist'),
