@@ -137,7 +137,7 @@ def options():
     """Return what is registered, ``{(section, name): (opt, default)}``."""
     found = {}
     for section, group in (("DEFAULT", cfg.CONF), *cfg.CONF._groups.items()):
-        for name in group._opts.keys() - set(COMMAND_LINE):
+        for name in sorted(group._opts.keys() - set(COMMAND_LINE)):
             info = group._opts[name]
             # What set_default() changed is beside the option.
             found[section, name] = (info["opt"], info.get("default", info["opt"].default))
