@@ -1,7 +1,7 @@
 """
 The gate in front of octavia.conf: the installed Octavia itself says whether it would take the file.
 
-Octavia's code and its libraries are asked in the host's own Python (``octavia/host/registry.py``), which takes about a
+Octavia's code and its libraries are asked in the host's own Python (``octavia/host/gate.py``), which takes about a
 second, and so only when something changed: the text, the installed packages, or a file that the text names.
 """
 
@@ -60,12 +60,13 @@ def check(text, changes=None, saltenv=None):
         return {"faults": [], "warnings": passed["warnings"]}
     try:
         findings = __salt__["octavia_host.call"](
-            "registry",
+            "gate",
             "check",
             saltenv=saltenv,
             text=text,
             user=settings["user"],
-            contents=__salt__["octavia_conf.files"](text, saltenv) if __opts__.get("test") else {},
+            gone=__salt__["octavia_release.gone"](__salt__["octavia_conf.parse"](text), saltenv),
+            contents=_planned(text, saltenv) if __opts__.get("test") else {},
         )
     except CommandExecutionError as exc:
         if __opts__.get("test") and hasattr(exc, "library"):
@@ -80,6 +81,12 @@ def check(text, changes=None, saltenv=None):
         note = json.dumps({"seen": seen, "warnings": found["warnings"]})
         __salt__["octavia_file.write"](stamp, note, "root", "root", "0600")
     return found
+
+
+def _planned(text, saltenv):
+    """What a dry run would put into the files that the text names."""
+    files = __salt__["octavia_conf.files"](text, saltenv)
+    return {path: content for path, content in files.items() if content is not None}
 
 
 def _heartbeat_fault(change, saltenv):
@@ -131,6 +138,8 @@ def origin(option, saltenv=None):
         salt-call octavia_gate.origin database/connection
     """
     section, _, name = option.partition("/")
+    if not name:
+        return f"octavia:config:{section}"
     config = (__pillar__.get("octavia") or {}).get("config") or {}
     if name in (config.get(section) or {}):
         return f"octavia:config:{section}:{name}"

@@ -134,6 +134,30 @@ def table(octavia, saltenv=None):
     return found
 
 
+def gone(options, saltenv=None):
+    """
+    Return which of some options an older Octavia had and this one has no more, as ``{section/option: sentence}``.
+
+    options
+        List of ``section/option``.
+
+    Raises CommandExecutionError as ``facts`` does.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_release.gone '[haproxy_amphora/use_upstart]'
+    """
+    have = facts(saltenv)["octavia"]
+    here = table(have, saltenv)
+    last = {}
+    for octavia in range(__salt__["octavia_pillar.data"](saltenv)["releasemap"]["oldest"], have):
+        had = table(octavia, saltenv)
+        last.update((option, octavia) for option in options if option in had and option not in here)
+    return {option: f"removed in {octavia + 1}.0.0" for option, octavia in last.items()}
+
+
 def check(target, saltenv=None):
     """
     Return what the hop from the release of this host to another one means for this pillar, as lists of lines:

@@ -55,6 +55,32 @@ class Pem:
         return cls._made
 
 
+class Issued:
+    """A certificate and its key as PEM, made for a test: of an authority of its own, or `by` another Issued."""
+
+    def __init__(self, name, by=None, days=30, authority=True, passphrase=None):
+        from cryptography import x509
+        from cryptography.hazmat.primitives import hashes, serialization
+        from cryptography.hazmat.primitives.asymmetric import ec
+
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+        now, issuer = datetime.now(UTC), by or self
+        certificate = (
+            x509.CertificateBuilder(issuer._name, self._name, self._key.public_key(), x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=100))
+            .not_valid_after(now + timedelta(days=days))
+            .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+            .sign(issuer._key, hashes.SHA256())
+        )
+        pem = serialization.Encoding.PEM
+        lock = (
+            serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else serialization.NoEncryption()
+        )
+        self.certificate = certificate.public_bytes(pem).decode()
+        self.key = self._key.private_bytes(pem, serialization.PrivateFormat.PKCS8, lock).decode()
+
+
 def pillar_text(pillar):
     """The text of a pillar file: from a path (markers such as @PRIVATE_KEY@ filled in) or from a dict."""
     if not isinstance(pillar, Path):

@@ -75,16 +75,23 @@ class Gate:
         self.lines, self.values, self.broken, self.secrets = {}, {}, set(), set()
 
     def findings(self, text, user, contents, gone):
-        parser, text = self.parse(text)
-        plugins = {section: value for section, name, value, _ in parser.options if name == "auth_type"}
-        for _, name, value, _ in parser.options:
-            if name == "auth_section":
-                plugins.setdefault(value, None)
+        parser, lines = self.parse(text)
+        sources = set()
+        for section, name, value, line in parser.options:
+            if section == "DEFAULT" and name == "config_source":
+                # More options come from there, maybe over the network: that is not for a check.
+                sources |= {each.strip() for each in value.split(",")}
+                _blank(lines, line)
+            elif section == "DEFAULT" and name in registry.COMMAND_LINE:
+                # A bad value of one would end the process.
+                _blank(lines, line)
+        parser.sections = [each for each in parser.sections if each[0] not in sources]
+        parser.options = [each for each in parser.options if each[0] not in sources]
         # A worker lives for several checks, each with auth plugins of its own.
-        added = registry.register(plugins)
+        added = registry.register(_auth_plugins(parser))
         try:
             self.opts = {f"{section}/{name}": opt for (section, name), (opt, _) in registry.options().items()}
-            self.read(text)
+            self.read("".join(lines))
             self.name(parser, gone)
             for option in list(self.values):
                 self.value(option)
@@ -125,7 +132,7 @@ class Gate:
         return "the value" if hidden or not value.isprintable() or len(value) > 100 else f'"{value}"'
 
     def parse(self, text):
-        """The parser, and the text without the lines that are no option, so that all others are checked."""
+        """The parser, and the lines, those empty that are no option, so that all others are checked."""
         readable = text.encode(errors="replace").decode()
         if readable != text:
             self.add("DEFAULT", "the text is not UTF-8", line=0)
@@ -139,7 +146,7 @@ class Gate:
                 self.add(_plain(parser.section or "DEFAULT"), what, "[section], or option = value", line=exc.lineno)
                 _blank(lines, exc.lineno)
             else:
-                return parser, "".join(lines)
+                return parser, lines
 
     def read(self, text):
         """Let the global CONF, at which Octavia's own checks look, read the text; no disk ever holds it."""
@@ -164,8 +171,10 @@ class Gate:
         now, once = {}, {}
         for option, opt in self.opts.items():
             section = _section(option)
-            now.update({(_normal(section), name): option for name in (opt.dest, opt.name)})
-            once.update({(_normal(old.group or section), old.name or opt.dest): option for old in opt.deprecated_opts})
+            now[_normal(section), opt.dest] = option
+            for old in opt.deprecated_opts:
+                name = old.name or opt.dest
+                once.update({(_normal(old.group or section), each): option for each in (name, name.replace("-", "_"))})
         sections = {section for section, _ in (*now, *once)}
         for section, line in parser.sections:
             if _normal(section) not in sections:
@@ -257,6 +266,13 @@ class Gate:
                 self.add(option, "is required and not set", registry.allowed(registry.facts(opt)))
 
 
+def _auth_plugins(parser):
+    """The auth plugin of each section that may name one, and of sections to which those refer."""
+    said = {(_normal(section), name): value for section, name, value, _ in parser.options}
+    sections = {said.get((section, "auth_section")) or section for section in registry.AUTH_SECTIONS}
+    return {section: said[section, "auth_type"] for section in sections if (section, "auth_type") in said}
+
+
 def _blank(lines, number):
     """Empty a line and those that continue it."""
     lines[number - 1] = "\n"
@@ -280,7 +296,7 @@ def _plain(name):
 
 
 def _nearest(name, names):
-    return next(iter(difflib.get_close_matches(name, sorted(names), 1)), "")
+    return next(iter(difflib.get_close_matches(name[:80], sorted(names), 1)), "")
 
 
 def _substitutions(text):

@@ -249,9 +249,7 @@ def _trio(gate, options, passphrase=None):
         (option, path, _read(gate, option, path)) if path else (option, None, None) for option, path in options
     )
     if authorities[2] is not None:
-        known = _parsed(gate, pem.certificates, *authorities)
-        if known and all(pem.expired(each) for each in known):
-            _blame(gate, *authorities[:2], f"holds nothing that has not expired, the last on {_end(known)}")
+        _parsed(gate, pem.authorities, *authorities)
     found = _parsed(gate, pem.certificates, *certificate) if certificate[2] is not None else None
     private = _parsed(gate, pem.key, *key, passphrase) if key[2] is not None else None
     if not found:
@@ -301,10 +299,6 @@ def _blame(gate, option, path, what, level="fault"):
     gate.add(option, f"{shown} {what}", level=level)
 
 
-def _end(known):
-    return max(pem.expired(each) for each in known)
-
-
 # -- what Octavia and the libraries refuse ----------------------------------------------------------------
 
 
@@ -313,7 +307,9 @@ def tls(gate):
     from octavia.common import validate
     from octavia.common.exceptions import ValidationException
 
-    minimum = gate.get("api_settings/minimum_tls_version")
+    minimum, prohibit = "api_settings/minimum_tls_version", "api_settings/tls_cipher_prohibit_list"
+    if {minimum, prohibit} & gate.broken:
+        return
     for side in ("listener", "pool"):
         option = f"api_settings/default_{side}_tls_versions"
         for version in gate.get(option) or ():
@@ -321,8 +317,12 @@ def tls(gate):
                 validate.check_tls_version_list([version])
                 validate.check_tls_version_min([version])
             except (ValidationException, ValueError):
-                _place(gate, option, "api_settings/minimum_tls_version")
-                gate.add(option, f"{gate.shown(option, version)} is below minimum_tls_version", f"{minimum} and newer")
+                _place(gate, option, minimum)
+                gate.add(
+                    option,
+                    f"{gate.shown(option, version)} is below minimum_tls_version",
+                    f"{gate.get(minimum)} and newer",
+                )
         option = f"api_settings/default_{side}_ciphers"
         try:
             prohibited = validate.check_cipher_prohibit_list(gate.get(option) or "")
@@ -330,7 +330,7 @@ def tls(gate):
             gate.add(option, "has characters that no cipher has", "ciphers, separated by colons")
         else:
             if gate.get(option) and prohibited:
-                _place(gate, option, "api_settings/tls_cipher_prohibit_list")
+                _place(gate, option, prohibit)
                 gate.add(option, f"{', '.join(prohibited)} is in tls_cipher_prohibit_list", "other ciphers")
         option = f"api_settings/default_{side}_alpn_protocols"
         for protocol in gate.get(option) or ():

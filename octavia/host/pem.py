@@ -61,6 +61,18 @@ def certificates(data):
     return found
 
 
+def authorities(data):
+    """Raise Bad unless a file holds a certificate that has not expired; the rest of a large bundle is not read."""
+    ends = []
+    for block in CERTIFICATE.finditer(data):
+        ends.append(expired(*certificates(block[0])))
+        if not ends[-1]:
+            return
+    if not ends:
+        certificates(data)
+    raise Bad(f"holds only certificates that have expired, the last on {max(ends)}")
+
+
 def key(data, passphrase=None):
     """Return the private key of a file; raises Bad."""
     found = KEY.search(data)

@@ -5,7 +5,9 @@ The options of octavia.conf, as the installed Octavia and the libraries of its p
 """
 
 import contextlib
+import functools
 import json
+import os
 import sys
 from importlib import metadata
 
@@ -32,6 +34,8 @@ LIBRARIES = (
     "oslo.policy",
     "oslo.reports",
 )
+# oslo.config lists them, and in a file they mean nothing.
+COMMAND_LINE = ("config_dir", "config_file", "shell_completion")
 # Sections that name an auth plugin, whose options are registered when it is loaded.
 AUTH_SECTIONS = ("keystone_authtoken", "service_auth", "neutron")
 
@@ -86,25 +90,40 @@ def register(auth=None):
 
     Returns the options of the auth plugins, which ``forget`` removes again.
     """
+    # eventlet, which some releases bring along, would load a resolver that nobody here asks.
+    os.environ["EVENTLET_NO_GREENDNS"] = "yes"
     from octavia.common import config
 
+    # A provider driver may have been installed since the last time.
+    _entry_points.cache_clear()
     # Octavia has those of oslo.log on the command line too, where a bad value of one ends the process.
     if "debug" not in cfg.CONF:
         config.set_lib_defaults()
-        for name, point in sorted(plugins("oslo.config.opts").items()):
+        lists = plugins("oslo.config.opts")
+        for name, point in sorted(lists.items()):
             if name in LIBRARIES or name.startswith("octavia."):
                 for section, opts in point.load()():
                     _register(section, opts)
-    auth = {section: plugin or "password" for section, plugin in (auth or {}).items()}
+        # A provider driver that lists no options registers them when it is imported.
+        listed = {point.dist.name for point in lists.values()}
+        for point in plugins("octavia.api.drivers").values():
+            if point.dist.name not in listed:
+                with contextlib.suppress(Exception):
+                    point.load()
     known = [section for section in AUTH_SECTIONS if (section, "auth_type") in options()]
+    # [neutron] has had an auth plugin since 13.0.0.
+    auth = {name: plugin for name, plugin in (auth or {}).items() if name in known or name not in AUTH_SECTIONS}
     for section in known:
         # Octavia takes for Neutron what is missing there from [service_auth].
         auth.setdefault(section, auth.get("service_auth", "password"))
     added = []
     for section, plugin in auth.items():
         added += _register(section, loading.get_auth_common_conf_options())
-        with contextlib.suppress(ClientException):  # no such plugin: the checks say so
-            added += _register(section, loading.get_auth_plugin_conf_options(plugin))
+        try:
+            opts = loading.get_auth_plugin_conf_options(plugin)
+        except ClientException:  # no such plugin: the checks say so, and only that
+            opts = loading.get_auth_plugin_conf_options("password")
+        added += _register(section, opts)
     return added
 
 
@@ -118,9 +137,10 @@ def options():
     """Return what is registered, ``{(section, name): (opt, default)}``."""
     found = {}
     for section, group in (("DEFAULT", cfg.CONF), *cfg.CONF._groups.items()):
-        for info in group._opts.values():
+        for name in sorted(group._opts.keys() - set(COMMAND_LINE)):
+            info = group._opts[name]
             # What set_default() changed is beside the option.
-            found[section, info["opt"].dest] = (info["opt"], info.get("default", info["opt"].default))
+            found[section, name] = (info["opt"], info.get("default", info["opt"].default))
     return found
 
 
@@ -131,7 +151,12 @@ def value(section, name):
 
 def plugins(namespace):
     """Return the installed entry points by name."""
-    return {point.name: point for point in metadata.entry_points(group=namespace)}
+    return {point.name: point for point in _entry_points().select(group=namespace)}
+
+
+@functools.lru_cache(maxsize=1)
+def _entry_points():
+    return metadata.entry_points()
 
 
 def facts(opt):
@@ -161,7 +186,7 @@ def _register(section, opts):
         return added
     group = None if section in (None, "DEFAULT") else section
     for opt in opts:
-        if opt.dest in ("config_dir", "config_file"):  # of the command line only
+        if opt.dest in COMMAND_LINE:
             continue
         with contextlib.suppress(cfg.DuplicateOptError):
             if cfg.CONF.register_opt(opt, group):

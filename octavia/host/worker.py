@@ -9,6 +9,7 @@ and its answer one line of JSON on stdout: ``{"return": ...}``, or ``{"error": .
 ...}``. End of input ends the process. Nothing here needs Salt.
 """
 
+import gc
 import importlib.util
 import json
 import os
@@ -53,6 +54,8 @@ def answer(line):
 
 
 def main():
+    # A worker lives for one Salt run, and its imports make much and throw away little.
+    gc.disable()
     # Libraries print, and a child reads what it inherits: only private copies carry the conversation.
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)

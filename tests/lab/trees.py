@@ -65,6 +65,12 @@ rm /usr/sbin/policy-rc.d /etc/systemd/system-preset/00-lab.preset
 LIBRARIES = (
     "$(apt-get -s -qq install --no-install-recommends octavia-common | awk '/^Inst/ && $2 !~ /octavia/ {print $2}')"
 )
+# The Octavia of Debian as a library, and the newest of PyPI in a Python of its own.
+INSTALL_OCTAVIA = INSTALL.format(packages="octavia-common python3-octavia python3-pymysql")
+NEWEST_OCTAVIA = """
+python3 -m venv /opt/octavia
+/opt/octavia/bin/pip install --quiet octavia ovn-octavia-provider PyMySQL
+"""
 FORGET = "rm -rf /srv/lab /var/cache/salt /var/log/salt /etc/machine-id; : > /etc/machine-id"
 
 
@@ -234,6 +240,14 @@ def _per_debian(number):
             number,
             "octavia",
         ),
+        Layer(
+            f"gate-{number}",
+            f"Octavia installed on Debian {number}",
+            f"octavia-{number}",
+            lambda _layer: (INSTALL_OCTAVIA,),
+            lambda layer, disk: _in_overlay(layer, disk, INSTALL_OCTAVIA),
+            number,
+        ),
     ]
 
 
@@ -241,6 +255,15 @@ LAYERS = {
     layer.name: layer
     for layer in (
         *(layer for number in host.DATA["debian"] for layer in _per_debian(number)),
+        Layer(
+            "newest",
+            "the newest Octavia of PyPI",
+            "gate-13",
+            # What is newest is asked once a month.
+            lambda _layer: (NEWEST_OCTAVIA, time.strftime("%Y-%m")),
+            lambda layer, disk: _in_overlay(layer, disk, NEWEST_OCTAVIA, host.pip_environment()),
+            "13",
+        ),
         Layer(
             "packages-services",
             "packages of MariaDB, RabbitMQ, memcached, Keystone, Neutron",
@@ -271,6 +294,8 @@ TREES = {
     **{f"debian-{number}": (f"octavia-{number}", f"salt-{number}") for number in host.DATA["debian"]},
     "libraries-12": ("libraries-12", "salt-12"),
     "services": ("services", "salt-12"),
+    "gate-12": ("gate-12",),
+    "gate-13": ("newest",),
 }
 
 

@@ -351,7 +351,7 @@ octavia:
         - X-Openstack-Request-Id
     audit:
       enabled: true
-      audit_map_file: /etc/octavia/octavia_api_audit_map.conf
+      map: "[DEFAULT]"
       ignore_req_list:
         - GET
         - HEAD
@@ -462,7 +462,7 @@ octavia:
       api_db_commit_retry_max: 6
       default_connection_limit: 50001
       haproxy_stick_size: 10k
-      haproxy_template: /etc/octavia/haproxy.cfg.j2
+      template: "global"
       connection_logging: true
       user_log_format: '%f %ci %cp %t %{+Q}r %ST %B %U %[ssl_c_verify] %{+Q}[ssl_c_s_dn] %b %s %Tt %tsc'
     amphora_agent:

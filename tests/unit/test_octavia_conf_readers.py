@@ -46,7 +46,7 @@ def _restarted(before, after):
         ({"api:tls:minimum_tls_version": "TLSv1.2"}, {"api"}),
         ({"api:healthcheck:detailed": True}, {"api"}),
         ({"api:oslo_middleware:enable_proxy_headers_parsing": True}, {"api"}),
-        ({"api:audit:enabled": True, "api:audit:audit_map_file": "/etc/map"}, {"api"}),
+        ({"api:audit:enabled": True, "api:audit:map": "[DEFAULT]"}, {"api"}),
         ({"identity:http_connect_timeout": 5, "cache:memcache_pool_maxsize": 5}, {"api"}),
         ({"networking:allow_vip_port_id": False}, {"api", *CONTROLLERS}),
         ({"nova:availability_zone": "az1"}, {"api", *CONTROLLERS}),

@@ -100,3 +100,13 @@ def test_another_heartbeat_key_is_refused_while_it_is_not_rotated(host):
 
 def test_without_amphorae_another_heartbeat_key_does_no_harm(host):
     assert _rekeyed(host, **{"controller_worker": {"amphora_driver": "amphora_noop_driver"}}) == []
+
+
+def test_octavia_is_told_what_older_releases_had(tmp_path):
+    host = Host(tmp_path, shared(), octavia="16.0.0")
+    host.gate.check("[haproxy_amphora]\nuse_upstart = true\nno_such = 1\n")
+    assert host.ask.call_args.kwargs["gone"] == {"haproxy_amphora/use_upstart": "removed in 15.0.0"}
+
+
+def test_a_fault_of_a_whole_section_names_the_section(host):
+    assert host.gate.origin("no_such_section") == "octavia:config:no_such_section"

@@ -1,0 +1,380 @@
+"""
+What an octavia.conf is judged by: options as data, how a text is read, what a message may show, certificates.
+
+These run in Salt's Python, which has oslo.config but neither Octavia nor keystoneauth; what needs those is in
+tests/integration/test_gate.py.
+"""
+
+import getpass
+import importlib.util
+import os
+import sys
+import types
+from pathlib import Path
+
+import pytest
+from harness import ROOT, Issued
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oslo_config import cfg
+from oslo_config import types as kinds
+
+OPTIONS = {
+    "DEFAULT": [
+        cfg.BoolOpt("debug", mutable=True),
+        cfg.StrOpt("transport_url", secret=True),
+        cfg.StrOpt("topic", deprecated_name="queue", deprecated_group="old_messaging"),
+        cfg.StrOpt("queue", deprecated_name="old-queue", deprecated_group="old_messaging"),
+        cfg.MultiStrOpt("driver"),
+    ],
+    "api_settings": [
+        cfg.PortOpt("bind_port", default=9876),
+        cfg.IPOpt("bind_host"),
+        cfg.StrOpt("auth_strategy", choices=["noauth", "keystone"]),
+        cfg.IntOpt("limit", min=1, max=100),
+        cfg.FloatOpt("interval", min=0),
+        cfg.ListOpt("versions", item_type=kinds.String(choices=["1.2", "1.3"])),
+        cfg.StrOpt("passphrase", regex="^[a-z]{4}$", secret=True),
+        cfg.StrOpt("short", max_length=3),
+        cfg.DictOpt("providers"),
+        cfg.StrOpt("useless", deprecated_for_removal=True, deprecated_reason="It  never\nworked."),
+        cfg.Opt("auth-url", type=str, required=True),
+    ],
+    "certificates": [
+        cfg.StrOpt("ca_certificate"),
+        cfg.StrOpt("ca_private_key"),
+        cfg.StrOpt("ca_private_key_passphrase", secret=True),
+    ],
+    "controller_worker": [cfg.StrOpt("client_ca")],
+    "haproxy_amphora": [cfg.StrOpt("client_cert"), cfg.StrOpt("server_ca"), cfg.StrOpt("haproxy_template")],
+    "task_flow": [cfg.DictOpt("jobboard_redis_backend_ssl_options")],
+}
+FORM = "[section], or option = value"
+GOOD = "[api_settings]\nauth_url = http://keystone\n"
+
+
+@pytest.fixture(scope="module")
+def gate():
+    """octavia/host/gate.py, with the options above in place of Octavia's, and what needs Octavia switched off."""
+    keystoneauth = types.ModuleType("keystoneauth1")
+    keystoneauth.loading = types.ModuleType("keystoneauth1.loading")
+    exceptions = types.ModuleType("keystoneauth1.exceptions")
+    exceptions.ClientException = type("ClientException", (Exception,), {})
+    spec = importlib.util.spec_from_file_location("worker", ROOT / "octavia" / "host" / "worker.py")
+    worker = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(worker)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "keystoneauth1", keystoneauth)
+        patch.setitem(sys.modules, "keystoneauth1.exceptions", exceptions)
+        gate = worker.load("gate")
+        patch.setattr(
+            gate.registry,
+            "register",
+            lambda _auth=None: [
+                each for where, opts in OPTIONS.items() for each in gate.registry._register(where, opts)
+            ],
+        )
+        patch.setattr(gate.judgements, "tls", _nothing)
+        patch.setattr(gate.judgements, "libraries", _nothing)
+        yield gate
+
+
+def _nothing(_gate):
+    """A check that needs Octavia."""
+
+
+def _lines(found):
+    return [" ".join((each["level"], each["option"], each["what"], each["allowed"])).strip() for each in found]
+
+
+# --- options as data
+
+
+@pytest.mark.parametrize(
+    ("opt", "entry", "allowed"),
+    [
+        (cfg.BoolOpt("a", mutable=True), {"type": "boolean", "mutable": True}, "true or false"),
+        (cfg.PortOpt("a", default=80), {"type": "port", "default": 80}, "a port number from 0 to 65535"),
+        (cfg.IntOpt("a", min=1, max=9), {"type": "integer", "min": 1, "max": 9}, "an integer from 1 to 9"),
+        (cfg.FloatOpt("a", min=0), {"type": "number", "min": 0}, "a number from 0"),
+        (cfg.IPOpt("a"), {"type": "address"}, "an IP address"),
+        (cfg.HostAddressOpt("a"), {"type": "host"}, "a host name or IP address"),
+        (cfg.URIOpt("a"), {"type": "uri"}, "a URI"),
+        (cfg.DictOpt("a", default={"b": 1}), {"type": "dict", "default": {"b": 1}}, "key:value, separated by commas"),
+        (cfg.ListOpt("a"), {"type": "list"}, "a list, separated by commas"),
+        (
+            cfg.ListOpt("a", item_type=kinds.Integer(min=3)),
+            {"type": "list", "item": {"type": "integer", "min": 3}},
+            "a list, separated by commas; each an integer from 3",
+        ),
+        (cfg.StrOpt("a", choices=["b", None]), {"type": "string", "choices": ["b"]}, "one of b"),
+        (cfg.StrOpt("a", regex="^x$"), {"type": "pattern", "pattern": "^x$"}, "text that matches ^x$"),
+        (cfg.StrOpt("a", max_length=3), {"type": "string", "length": 3}, "text of at most 3 characters"),
+        (cfg.MultiStrOpt("a"), {"type": "string", "multi": True}, "text"),
+        (cfg.StrOpt("a", secret=True, default="b"), {"type": "string", "secret": True}, "text"),
+        (cfg.StrOpt("a", default="ctl1", sample_default="<host>"), {"type": "string", "default": "<host>"}, "text"),
+        (cfg.Opt("a-b", type=int, required=True), {"type": "integer", "required": True}, "an integer"),
+        (cfg.StrOpt("a", deprecated_name="a-c"), {"type": "string", "was": ["group/a_c"]}, "text"),
+        (cfg.StrOpt("a", deprecated_for_removal=True), {"type": "string", "deprecated": "deprecated"}, "text"),
+    ],
+)
+def test_an_option_is_data_without_what_is_default(gate, opt, entry, allowed):
+    assert gate.registry._entry("group", opt, opt.default) == entry
+    assert gate.registry.allowed(gate.registry.facts(opt)) == allowed
+
+
+# --- a text
+
+
+@pytest.mark.parametrize(
+    ("text", "finding"),
+    [
+        ("debug = true\n" + GOOD, "fault DEFAULT line 1: an option before the first section " + FORM),
+        (GOOD + "nonsense\n", "fault api_settings line 3: no ':' or '=' found in assignment " + FORM),
+        (GOOD + "= x\n y\n", "fault api_settings line 3: key cannot be empty " + FORM),
+        ("  x\n" + GOOD, "fault DEFAULT line 1: unexpected continuation line " + FORM),
+        (GOOD + "[x\n", "fault api_settings line 3: invalid section (must end with ]) " + FORM),
+        (GOOD + "[]\n", "fault api_settings line 3: empty section name " + FORM),
+        (GOOD + "[api_setting]\na = b\nc = d\n", "fault api_setting there is no such section [api_settings]"),
+        ("[default]\ndebug = true\n" + GOOD, "fault default there is no such section"),
+        (GOOD + "[(x)]\n", "fault (no name) there is no such section"),
+        (GOOD + "bindport = 1\n", "fault api_settings/bindport there is no such option api_settings/bind_port"),
+        (GOOD + "auth-url = 1\n", "fault api_settings/auth-url there is no such option api_settings/auth_url"),
+        (GOOD + "topic = 1\n", "fault api_settings/topic there is no such option DEFAULT/topic"),
+        (GOOD + "gone = 1\n", "fault api_settings/gone there is no such option: removed in 15.0.0"),
+        (GOOD + "[old_messaging]\nqueue = a\n", "warning old_messaging/queue was renamed DEFAULT/topic"),
+        (
+            "[DEFAULT]\ntopic = a\n" + GOOD + "[old_messaging]\nqueue = b\n",
+            "warning old_messaging/queue was renamed, and is ignored because the new name is set too DEFAULT/topic",
+        ),
+        (GOOD + "[old_messaging]\nold-queue = a\n", "warning old_messaging/old-queue was renamed DEFAULT/queue"),
+        (GOOD + "[old_messaging]\nold_queue = a\n", "warning old_messaging/old_queue was renamed DEFAULT/queue"),
+        (GOOD + "useless = 1\n", "warning api_settings/useless is deprecated: It never worked."),
+        (GOOD + "limit = 1\nlimit = 2\n", "warning api_settings/limit is set 2 times, the last counts one line"),
+        (GOOD + "bind_port = 9x\n", 'fault api_settings/bind_port "9x" is not a port number from 0 to 65535'),
+        (GOOD + "bind_port = 65536\n", 'fault api_settings/bind_port "65536" is out of range'),
+        (GOOD + "limit = 0\n", 'fault api_settings/limit "0" is out of range an integer from 1 to 100'),
+        (GOOD + "limit = 1.5\n", 'fault api_settings/limit "1.5" is not an integer'),
+        (GOOD + "interval = -0.5\n", 'fault api_settings/interval "-0.5" is out of range a number from 0'),
+        (GOOD + "bind_host = ctl1\n", 'fault api_settings/bind_host "ctl1" is not an IP address'),
+        (GOOD + "auth_strategy = no\n", 'fault api_settings/auth_strategy "no" is not among the choices one of'),
+        (GOOD + "versions = 1.2,1.1\n", 'fault api_settings/versions "1.2,1.1" has an item that is not allowed a list'),
+        (GOOD + "short = four\n", 'fault api_settings/short "four" is not text text of at most 3 characters'),
+        (GOOD + "providers = a\n", 'fault api_settings/providers "a" is not key:value'),
+        (GOOD + "passphrase = hunter2\n", "fault api_settings/passphrase the value does not match the pattern"),
+        (
+            GOOD + "bind_host = $bind_port\n",
+            'fault api_settings/bind_host "$bind_port" is not an IP address',
+        ),
+        (
+            GOOD + "short = $limit\nlimit = 5\n",
+            "warning api_settings/short $ and a name stand for the value of that option $$ for a $",
+        ),
+        (
+            GOOD + "short = ${oops}\n",
+            "fault api_settings/short $ and a name stand for the value of that option, and there is none $$ for a $",
+        ),
+        (
+            "[DEFAULT]\ntransport_url = a$topic\n" + GOOD,
+            "fault DEFAULT/transport_url $ and a name stand for the value of that option $$ for a $",
+        ),
+        ("[DEFAULT]\n", "fault api_settings/auth_url is required and not set text"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_text_is_one_finding(gate, text, finding):
+    found = gate.check(text, gone={"api_settings/gone": "removed in 15.0.0"})
+    found = [line for line in _lines(found) if "transport_url is not" not in line and "driver" not in line]
+    assert len(found) == 1, found
+    assert found[0].startswith(finding), found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[DEFAULT]\ndebug = true\n# comment\ndriver = a\ndriver = b\n",
+        "short = $$a\n",
+        "short = \\$a\n",
+        "short = $\n",
+        "short = '$.'\n",
+        "versions = 1.2,\n 1.3\n",
+        "[API_SETTINGS]\nbind_port: 1\n",
+    ],
+)
+def test_a_sound_text_has_no_finding(gate, text):
+    assert gate.check(GOOD + text) == []
+
+
+def test_findings_come_all_at_once_and_in_the_order_of_the_text(gate):
+    text = f"nonsense\n{GOOD}limit = 0\nlimt = 1\nshort = long\n[DEFAULT]\ndebug = perhaps\n[what]\n"
+    assert [each["option"] for each in gate.check(text)] == [
+        "DEFAULT", "api_settings/limit", "api_settings/limt", "api_settings/short", "DEFAULT/debug", "what",
+    ]  # fmt: skip
+
+
+def test_nothing_of_a_text_stays_for_the_next(gate):
+    assert gate.check(GOOD + "limit = 0\n")
+    assert gate.check(GOOD) == []
+    assert "limit" not in cfg.CONF
+
+
+# --- secrets
+
+SECRET = "correct-horse-battery"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"[DEFAULT]\ntransport_url = {SECRET}\n{GOOD}auth_strategy = {SECRET}\n",
+        f"{GOOD}passwort = {SECRET}\nshort = {SECRET}\n",
+        f"{GOOD}passphrase = {SECRET}\n[haproxy_amphora]\nserver_ca = /etc/{SECRET}\n",
+        f"[DEFAULT]\ntransport_url = rabit://octavia:{SECRET}@mq:5672/\n{GOOD}bind_host = {SECRET}\n",
+        f"{GOOD}{SECRET}\n{SECRET} {SECRET}: 1\n[{SECRET} {SECRET}]\n",
+        f"{GOOD}passphrase = $x {SECRET}\n",
+        f"[what]\nkey = {SECRET}\n{GOOD}versions = {SECRET}\n",
+        f"{GOOD}short = http://user:{SECRET}@host/\n",
+    ],
+)
+def test_no_finding_shows_a_secret(gate, text):
+    found = gate.check(text)
+    assert found
+    assert SECRET not in str(found)
+
+
+PIECES = [
+    "[", "]", "DEFAULT", "api_settings", "limit", "passphrase", "versions", "=", ":", "$", "{", "}", "%", "\\", "'",
+    '"', "#", ",", "\n", "\n ", "\r", "\t", "\x00", "\x0c", "\u2028", "\ufeff", "\ud800", "é", "1", "[api_settings]\n",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=5), max_size=60).map("".join))
+@settings(deadline=None)
+def test_any_text_gives_findings_and_never_an_error(gate, text):
+    found = gate.check(f"{text}\n[api_settings]\npassphrase = {SECRET}\n{text}")
+    assert all(each.keys() == {"option", "level", "what", "allowed"} for each in found)
+    assert SECRET not in str(found)
+    assert not [each for each in found if "ended with" in each["what"]]
+
+
+# --- files, certificates, keys
+
+
+@pytest.fixture(scope="module")
+def pki():
+    """What a controller with amphorae has, by path, and variations that are wrong."""
+    ca, client_ca = Issued("amphora CA", passphrase="open"), Issued("controller CA")
+    client = Issued("controller", by=client_ca, authority=False)
+    old, twin = Issued("old CA", days=-1), Issued("controller CA")
+    expired = Issued("controller", by=client_ca, authority=False, days=-1)
+    return {
+        "/ca.pem": ca.certificate,
+        "/ca.key": ca.key,
+        "/client_ca.pem": client_ca.certificate,
+        "/client.pem": client.certificate + client.key,
+        "/old.pem": old.certificate,
+        "/old.key": old.key,
+        "/twin.pem": twin.certificate,
+        "/bundle.pem": old.certificate + client_ca.certificate,
+        "/expired.pem": expired.certificate + expired.key,
+        "/mixed.pem": client.certificate + expired.key,
+        "/locked.pem": client.certificate + ca.key,
+        "/leaf.pem": client.certificate,
+        "/leaf.key": client.key,
+        "/broken.pem": ca.certificate.replace("MII", "AAA"),
+        "/broken.key": client.key[:60] + client.key[70:],
+        "/text": "hello\n",
+    }
+
+
+SOUND = {
+    "certificates/ca_certificate": "/ca.pem",
+    "certificates/ca_private_key": "/ca.key",
+    "certificates/ca_private_key_passphrase": "open",
+    "controller_worker/client_ca": "/client_ca.pem",
+    "haproxy_amphora/client_cert": "/client.pem",
+    "haproxy_amphora/server_ca": "/ca.pem",
+    "haproxy_amphora/haproxy_template": "/text",
+}
+
+
+def _conf(**options):
+    return GOOD + "".join(
+        "[{}]\n{} = {}\n".format(*option.split("/"), value) for option, value in {**SOUND, **options}.items() if value
+    )
+
+
+CA, KEY, PASSPHRASE = (
+    "certificates/ca_certificate",
+    "certificates/ca_private_key",
+    "certificates/ca_private_key_passphrase",
+)
+CLIENT = "haproxy_amphora/client_cert"
+
+
+@pytest.mark.parametrize(
+    ("options", "findings"),
+    [
+        ({}, []),
+        ({"haproxy_amphora/server_ca": "/bundle.pem", KEY: None}, []),
+        ({CA: "/none.pem"}, [f'fault {CA} "/none.pem" does not exist']),
+        ({CA: "/"}, [f'fault {CA} "/" is not a file']),
+        ({CA: "/text"}, [f'fault {CA} "/text" holds no certificate in PEM format']),
+        ({CA: "/broken.pem"}, [f'fault {CA} "/broken.pem" holds a broken certificate']),
+        ({CA: "/old.pem", KEY: "/old.key", PASSPHRASE: None}, [f'fault {CA} "/old.pem" holds a certificate that ex']),
+        ({CA: "/twin.pem"}, [f'fault {CA} "/twin.pem" holds a certificate that does not match its key (ca_private_k']),
+        (
+            {CA: "/leaf.pem", KEY: "/leaf.key", PASSPHRASE: None},
+            [f'fault {CA} "/leaf.pem" holds a certificate that is not one of a certificate authority'],
+        ),
+        ({KEY: "/ca.pem"}, [f'fault {KEY} "/ca.pem" holds no private key in PEM format']),
+        ({KEY: "/broken.key", PASSPHRASE: None}, [f'fault {KEY} "/broken.key" holds a broken private key']),
+        ({PASSPHRASE: "shut"}, [f'fault {KEY} "/ca.key" does not open with the passphrase']),
+        (
+            {PASSPHRASE: None},
+            [f'fault {KEY} "/ca.key" holds an encrypted private key, and there is no passphrase for it'],
+        ),
+        (
+            {CA: "/leaf.pem", KEY: "/leaf.key"},
+            [
+                f'fault {CA} "/leaf.pem" holds a certificate that is not one of a certificate authority',
+                f'fault {KEY} "/leaf.key" holds a private key that is not encrypted, but there is a passphrase for it',
+            ],
+        ),
+        ({CLIENT: "/expired.pem"}, [f'warning {CLIENT} "/expired.pem" holds a certificate that expired on']),
+        ({CLIENT: "/mixed.pem"}, [f'fault {CLIENT} "/mixed.pem" holds a certificate that does not match its key']),
+        ({CLIENT: "/locked.pem"}, [f'fault {CLIENT} "/locked.pem" holds an encrypted private key']),
+        ({CLIENT: "/leaf.pem"}, [f'fault {CLIENT} "/leaf.pem" holds no private key in PEM format']),
+        (
+            {"controller_worker/client_ca": "/twin.pem"},
+            [f'fault {CLIENT} "/client.pem" holds a certificate that none of client_ca has signed'],
+        ),
+        (
+            {"haproxy_amphora/server_ca": "/old.pem"},
+            ['fault haproxy_amphora/server_ca "/old.pem" holds only certificates that have expired, the last on'],
+        ),
+        (
+            {"haproxy_amphora/haproxy_template": "/none.j2"},
+            ['fault haproxy_amphora/haproxy_template "/none.j2" does not exist'],
+        ),
+        (
+            {"task_flow/jobboard_redis_backend_ssl_options": "ssl:True,ssl_ca_certs:/none.pem,ssl_keyfile:None"},
+            ['fault task_flow/jobboard_redis_backend_ssl_options "/none.pem" does not exist'],
+        ),
+    ],
+)  # fmt: skip
+def test_certificates_and_keys_are_those_that_octavia_can_use(gate, pki, options, findings):
+    found = _lines(gate.check(_conf(**options), contents=pki))
+    assert len(found) == len(findings), found
+    assert all(line.startswith(start) for line, start in zip(found, findings, strict=True)), found
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can look as somebody else")
+def test_a_file_must_be_readable_for_the_user_of_the_services(gate, tmp_path, pki):
+    secret = Path(tmp_path, "ca.pem")
+    secret.write_text(pki["/ca.pem"])
+    secret.chmod(0o600)
+    text = _conf(**{CA: str(secret), KEY: None, PASSPHRASE: None})
+    assert gate.check(text, user=getpass.getuser(), contents=pki) == []
+    assert _lines(gate.check(text, user="nobody", contents=pki)) == [f'fault {CA} "{secret}" cannot be read by nobody']
+    assert os.geteuid() == 0
