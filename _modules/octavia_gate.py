@@ -38,7 +38,7 @@ def check(text, changes=None, saltenv=None):
         All of octavia.conf.
 
     changes
-        How it differs from the file that is there, as ``octavia_conf.changes`` says.
+        How it differs from the file that is there, as ``octavia_diff.changes`` says.
 
     Raises CommandExecutionError when the host's Python cannot answer.
 
@@ -65,7 +65,7 @@ def check(text, changes=None, saltenv=None):
             saltenv=saltenv,
             text=text,
             user=settings["user"],
-            gone=__salt__["octavia_release.gone"](__salt__["octavia_conf.parse"](text), saltenv),
+            gone=__salt__["octavia_release.gone"](__salt__["octavia_diff.parse"](text), saltenv),
             contents=_planned(text, saltenv) if __opts__.get("test") else {},
         )
     except CommandExecutionError as exc:

@@ -156,7 +156,7 @@ def compare(saltenv=None):
 
 def _section(text):
     """``[oslo_policy]`` of octavia.conf: nothing else of it leaves this process."""
-    options = __salt__["octavia_conf.parse"](text)
+    options = __salt__["octavia_diff.parse"](text)
     start = "oslo_policy/"
     return {name.removeprefix(start): value for name, value in options.items() if name.startswith(start)}
 

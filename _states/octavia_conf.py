@@ -32,7 +32,7 @@ def managed(name):
         ret["comment"] = f"{path} is as the pillar says"
         new = __salt__["octavia_conf.render"](saltenv=__env__, mask=False)
         old = _read(path)
-        options = __salt__["octavia_conf.changes"](old or "", new, saltenv=__env__)
+        options = __salt__["octavia_diff.changes"](old or "", new, saltenv=__env__)
         checked = __salt__["octavia_gate.check"](new, options, saltenv=__env__)
         if checked["warnings"]:
             ret["warnings"] = checked["warnings"]
@@ -48,7 +48,7 @@ def managed(name):
         if "unchecked" in checked:
             ret["comment"] += f" (not checked: {checked['unchecked']})"
         if options:
-            ret["comment"] += "\n" + __salt__["octavia_conf.diff"](options)
+            ret["comment"] += "\n" + __salt__["octavia_diff.unified"](options)
         if __opts__["test"]:
             # the service states compare with what the file is about to be
             __context__.setdefault("octavia_conf.pending", {})[path] = new

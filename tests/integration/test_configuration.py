@@ -7,10 +7,9 @@ import json
 from urllib.parse import quote
 
 import pytest
+from bad_pillars import BAD, shared
+from bad_pillars import changed as with_answers
 from control_plane import UNITS, apply, changed, fault, pids, snapshot
-from formula import changed as with_answers
-from formula import shared
-from test_octavia_check import BAD
 
 
 @pytest.fixture(scope="module")

@@ -194,12 +194,12 @@ def leaves(data, key=""):
 
 
 def secrets_of(pillar):
-    """Secret texts of a pillar, in each form that would give them away; a path to a secret is none."""
+    """Secret texts of a pillar, in each form that would give them away. A path to a secret is none, nor is a switch."""
     found = set()
     for key, text in leaves(pillar):
         if "PRIVATE KEY" in text:
             found |= {line for line in text.splitlines() if len(line) > 40 and not line.startswith("-")}
-        elif SECRET_KEY.search(key) and not text.startswith("/"):
+        elif SECRET_KEY.search(key) and not text.startswith("/") and text not in ("True", "False"):
             found |= {text, quote(text, safe=""), quote(text)}
     return found
 

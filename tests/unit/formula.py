@@ -13,12 +13,14 @@ from pathlib import Path
 from unittest import mock
 
 import yaml
+from bad_pillars import GONE, changed, shared  # noqa: F401 what most tests begin with
 from harness import PILLARS, ROOT, pillar_text
 
 MODULES = (
     "octavia_pillar",
     "octavia_release",
     "octavia_conf",
+    "octavia_diff",
     "octavia_gate",
     "octavia_policy",
     "octavia_check",
@@ -37,57 +39,12 @@ def pillar(name):
     return yaml.safe_load(pillar_text(Path(PILLARS / f"{name}.sls")))
 
 
-def changed(tree, **answers):
-    """A copy of a pillar with other answers: `changed(tree, **{"api:bind:port": 0})`, below octavia: all of them."""
-    tree = copy.deepcopy(tree)
-    for key, value in answers.items():
-        node = tree["octavia"]
-        *parents, last = key.split(":")
-        for part in parents:
-            node = node.setdefault(part, {})
-        if value is GONE:
-            node.pop(last, None)
-        else:
-            node[last] = value
-    return tree
-
-
 def with_certificates(tree):
     """The pillar with texts for the files that every manager reads."""
     names = ("server_ca.cert.pem", "server_ca.key.pem", "client_ca.cert.pem", "client.cert-and-key.pem")
     return changed(
         tree, **{"certificates:source": "pillar"}, **{f"certificates:{name}": f"text of {name}" for name in names}
     )
-
-
-#: In `changed`: take the key out.
-GONE = object()
-
-
-def shared():
-    """A small sound pillar of both roles that says at octavia: what they share."""
-    return {
-        "octavia": {
-            "database": {"host": "db.example.org", "password": "pw-of-the-database"},
-            "identity": {"host": "keystone.example.org", "password": "pw-of-keystone"},
-            "message_queue": {"host": "mq.example.org", "password": "pw-of-rabbitmq"},
-            "certificates": {"server_certs_key_passphrase": "0123456789abcdef0123456789abcdef"},
-            "api": {"enabled": True},
-            "manager": {
-                "enabled": True,
-                "controller_worker": {
-                    "amp_flavor_id": "2f0b1f4e-6f0c-4b8e-9a55-0d6c3a4b7e11",
-                    "amp_image_owner_id": "7d3e9c5ab1f84a7f9f0c2d1b6a8e4c30",
-                    "amp_boot_network_list": ["5a1de6a8-1c3f-4b0a-9b77-2f3f1d6c8e90"],
-                    "amp_secgroup_list": ["c9f7b2de-83a1-4c55-8d0e-64f1b7a2c913"],
-                },
-                "health_manager": {
-                    "heartbeat_key": "8a0b3a1f2c4d4e5f8a0b3a1f2c4d4e5f",
-                    "controller_ip_port_list": ["172.16.0.12:5555"],
-                },
-            },
-        }
-    }
 
 
 class Host:
@@ -185,7 +142,7 @@ class Host:
 
     def options(self):
         """The rendered octavia.conf as `{section/option: value}`, as it is written."""
-        return self.conf.parse(self.conf.render(mask=False))
+        return self.diff.parse(self.conf.render(mask=False))
 
     def faults(self):
         return self.check.pillar()["faults"]

@@ -306,7 +306,7 @@ def test_render_and_parse_are_inverse_as_far_as_octavia_writes(make, password):
         for section, names in host.conf.options(mask=False).items()
         for name, value in names.items()
     }
-    assert host.conf.parse(text) == flat
+    assert host.diff.parse(text) == flat
 
 
 @pytest.mark.parametrize(

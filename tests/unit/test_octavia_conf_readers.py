@@ -178,7 +178,7 @@ def test_a_certificate_that_the_pillar_writes_as_it_stands_is_no_change(make, tm
     ],
 )  # fmt: skip
 def test_a_secret_is_known_by_its_name(make, option):
-    assert make().conf.is_secret(option)
+    assert make().diff.is_secret(option)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_a_secret_is_known_by_its_name(make, option):
     ],
 )  # fmt: skip
 def test_what_is_no_secret_is_shown(make, option):
-    assert not make().conf.is_secret(option)
+    assert not make().diff.is_secret(option)
 
 
 @pytest.mark.parametrize("show", ["conf.render", "conf.options", "pillar.settings"])
@@ -235,7 +235,7 @@ def test_the_settings_of_another_module_hold_secrets(make):
     ],
 )
 def test_text_is_understood_as_oslo_config_does(make, text, found):
-    assert make().conf.parse(text) == found
+    assert make().diff.parse(text) == found
 
 
 def test_the_same_pillar_gives_the_same_bytes_in_whatever_order_it_says_it(make):

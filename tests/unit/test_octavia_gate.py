@@ -88,7 +88,7 @@ def _rekeyed(host, **answers):
     host.tree["octavia"] = changed({"octavia": host.tree["octavia"]}, **answers)["octavia"]
     host.again()
     new = host.conf.render(mask=False)
-    return host.gate.check(new, host.conf.changes("[health_manager]\nheartbeat_key = old\n", new))["faults"]
+    return host.gate.check(new, host.diff.changes("[health_manager]\nheartbeat_key = old\n", new))["faults"]
 
 
 def test_another_heartbeat_key_is_refused_while_it_is_not_rotated(host):
