@@ -261,16 +261,20 @@ def render(saltenv=None, mask=True):
 
 def _printed(value):
     """A value as oslo.config reads it back unchanged: ``$`` would be expanded, outer quotes and blanks be lost."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, (list, tuple)):
-        return ",".join(_printed(item) for item in value)
-    if isinstance(value, dict):
-        return ",".join(f"{name}:{_printed(item)}" for name, item in value.items())
-    text = str(value).replace("$", "\\$")
+    text = _plain(value).replace("$", "\\$")
     if text != text.strip() or (text[:1] == text[-1:] and text[:1] in ("'", '"')):
         return f'"{text}"'
     return text
+
+
+def _plain(value):
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(_plain, value))
+    if isinstance(value, dict):
+        return ",".join(f"{name}:{_plain(item)}" for name, item in value.items())
+    return str(value)
 
 
 def readers(saltenv=None):

@@ -84,8 +84,8 @@ def _tls(value):
                 f"api:tls:default_{user}_tls_versions: holds {', '.join(low)}, below the "
                 f"octavia:api:tls:minimum_tls_version of {lowest}"
             )
-        prohibited = set(value.get("api:tls:tls_cipher_prohibit_list", "").split(":"))
-        named = value.get(f"api:tls:default_{user}_ciphers", "").split(":")
+        prohibited = set(str(value.get("api:tls:tls_cipher_prohibit_list", "")).split(":"))
+        named = str(value.get(f"api:tls:default_{user}_ciphers", "")).split(":")
         bad = [name for name in named if name and name in prohibited]
         if bad:
             yield (
