@@ -141,9 +141,9 @@ class TestController:
                 marks=pytest.mark.once,
             ),
             pytest.param(
-                {"manager": {"health_manager": {"bind_port": 5556}}},
+                {"manager": {"haproxy_amphora": {"connection_max_retries": 119}}},
                 {"worker", "health_manager", "housekeeping"},
-                id="health_manager",
+                id="haproxy_amphora",
             ),
         ],
     )

@@ -74,7 +74,8 @@ def _read(host, path, option):
 def _same(read, meant):
     if isinstance(read, list):
         return read == [str(item) for item in (meant if isinstance(meant, list) else str(meant).split(","))] or (
-            [item.strip() for item in ",".join(map(str, meant if isinstance(meant, list) else [meant])).split(",")] == read
+            [item.strip() for item in ",".join(map(str, meant if isinstance(meant, list) else [meant])).split(",")]
+            == read
         )
     if isinstance(read, dict):
         return read == {name: str(value) for name, value in meant.items()}
