@@ -72,16 +72,13 @@ def _read(host, path, option):
 
 
 def _same(read, meant):
-    if isinstance(read, list):
-        return read == [str(item) for item in (meant if isinstance(meant, list) else str(meant).split(","))] or (
-            [item.strip() for item in ",".join(map(str, meant if isinstance(meant, list) else [meant])).split(",")]
-            == read
-        )
+    """oslo.config splits a list at commas, and takes the blanks around its entries away."""
     if isinstance(read, dict):
         return read == {name: str(value) for name, value in meant.items()}
-    if isinstance(meant, list):
-        return read == ",".join(map(str, meant))
-    return read == (str(meant) if isinstance(read, str) else meant)
+    text = ",".join(map(str, meant)) if isinstance(meant, list) else str(meant)
+    if isinstance(read, list):
+        return read == [item.strip() for item in text.split(",")]
+    return read == (text if isinstance(read, str) else meant)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
