@@ -70,8 +70,13 @@ def test_what_a_service_takes_over_while_it_runs_restarts_nobody(controller, wan
     assert changed(apply(controller)) == {}
 
 
+def _still(machine):
+    """The host without the logs of services that run."""
+    return [line for line in snapshot(machine).splitlines() if "/var/log/octavia/" not in line]
+
+
 def test_no_bad_pillar_touches_the_host(controller, wanted):
-    before, running = snapshot(controller), pids(controller)
+    before, running = _still(controller), pids(controller)
     said = {}
     for answers, line in BAD:
         controller.put_pillar(with_answers(shared(), **answers))
@@ -80,7 +85,7 @@ def test_no_bad_pillar_touches_the_host(controller, wanted):
         if result.rc == 0 or changed(states) or fault(states) != f"octavia:{line}":
             said[line] = [state["comment"] for state in states.values() if not state["result"]]
     assert said == {}
-    assert (snapshot(controller), pids(controller)) == (before, running)
+    assert (_still(controller), pids(controller)) == (before, running)
     controller.put_pillar(wanted())
     assert changed(apply(controller)) == {}
 
