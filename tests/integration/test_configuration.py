@@ -19,7 +19,7 @@ def wanted(pillar):
 
 @pytest.fixture(scope="module")
 def controller(lab, wanted):
-    machine = lab.machine("controller1", debian="12", salt="3008")
+    machine = lab.machine("controller1", tree="libraries-12")
     machine.put_formula()
     machine.put_pillar(wanted())
     apply(machine)
@@ -92,7 +92,7 @@ def test_no_bad_pillar_touches_the_host(controller, wanted):
 
 def test_no_secret_shows_anywhere(lab, wanted):
     """From an empty machine on: in what Salt says, keeps and logs, among the processes, in files that others read."""
-    machine = lab.machine("controller2", debian="12", salt="3008")
+    machine = lab.machine("controller2", tree="libraries-12")
     machine.put_formula()
     machine.write("/etc/salt/minion.d/log.conf", "cache_jobs: true\nlog_level_logfile: info\n")
     own = {
