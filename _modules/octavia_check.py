@@ -257,10 +257,11 @@ def _wrong(spec, value, facts):
         return f"is {shown}, must be an absolute path"
     if kind == "name" and not _NAME.fullmatch(text):
         return f"is {shown}, must be a name of letters, digits, '_', '-', '.'"
-    if kind == "release" and not _release(text, facts):
+    if kind == "release":
         known = facts["releasemap"]["releases"]
-        near = difflib.get_close_matches(text, [entry["name"] for entry in known], 1, 0.5)
-        return f"is {shown}, which is no release of OpenStack" + (f"; nearest known: {near[0]}" if near else "")
+        if text not in [name for entry in known for name in (entry["name"], entry.get("number"))]:
+            near = difflib.get_close_matches(text, [entry["name"] for entry in known], 1, 0.5)
+            return f"is {shown}, which is no release of OpenStack" + (f"; nearest known: {near[0]}" if near else "")
     return None
 
 
@@ -321,13 +322,6 @@ def _is_address(text):
     except ValueError:
         return False
     return True
-
-
-def _release(text, facts):
-    for entry in facts["releasemap"]["releases"]:
-        if text in (entry["name"], entry.get("number")):
-            return entry
-    return None
 
 
 def _fresh():
@@ -435,10 +429,8 @@ def _release_faults(saltenv):
     except CommandExecutionError as exc:
         yield str(exc)
         return
-    facts = __salt__["octavia_pillar.data"](saltenv)
     for place, version in answers:
-        # 2025.1 without quotes is a number
-        wanted = _release(str(version), facts)
+        wanted = __salt__["octavia_release.named"](version, saltenv)
         if wanted["octavia"] != found["octavia"]:
             name = found.get("number") or found["name"]
             how = "has" if have else "is offered"
