@@ -68,6 +68,8 @@ def test_what_a_service_takes_over_while_it_runs_restarts_nobody(controller, wan
         said = f'grep -q "heartbeat_interval changed from .* to .11" /var/log/octavia/{UNITS[role]}.log'
         controller.run(f"timeout 30 sh -c 'until {said}; do sleep 0.2; done'")
     assert changed(apply(controller)) == {}
+    controller.put_pillar(wanted())
+    apply(controller)
 
 
 def _still(machine):

@@ -163,7 +163,13 @@ def test_clean_after_the_owner_was_killed(name):
 
 @pytest.mark.parametrize("when", ["services boot", "services start"])
 def test_interrupted_up_leaves_nothing(name, when):
-    up = subprocess.Popen([*LAB, "up", "--name", name, "controller1"], stderr=subprocess.PIPE, text=True)
+    up = subprocess.Popen(
+        [*LAB, "up", "--name", name, "controller1"],
+        stderr=subprocess.PIPE,
+        text=True,
+        # whoever runs the tests in the background ignores it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     try:
         wait_for(lambda: traces(name).get("processes"), "a machine boots")
         time.sleep({"services boot": 0, "services start": 4}[when])

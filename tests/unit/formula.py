@@ -57,7 +57,7 @@ class Host:
     def __init__(self, root, tree=None, octavia="11.0.0", offered="", test=False, grains=None):
         self.root = root
         self.tree = copy.deepcopy(tree or {})
-        self.opts = {"test": test, "saltenv": "base"}
+        self.opts = {"test": test, "saltenv": "base", "cachedir": str(root / "cache")}
         self.context = {}
         self.grains = {"os_family": "Debian", "num_cpus": 4} | (grains or {})
         self.metadata = root / "python"

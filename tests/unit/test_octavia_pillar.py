@@ -114,3 +114,41 @@ def test_a_family_that_nobody_knows_is_taken_for_debian(make, family, package):
     assert host.pillar.packages(["worker"])[0] == (
         "openstack-octavia-worker" if family == "RedHat" else "octavia-worker"
     )
+
+
+# --- data files
+
+
+def test_a_data_file_is_parsed_once_and_again_when_it_changes(make, tmp_path, monkeypatch):
+    host = make(shared())
+    file = tmp_path / "facts.yaml"
+    host.salt["cp.cache_file"] = lambda url, saltenv: str(file)
+    file.write_text("a: 1")
+    assert host.pillar.load("facts") == {"a": 1}
+    with monkeypatch.context() as patch:
+        patch.setattr(host.pillar.yaml, "load", None)
+        assert host.pillar.load("facts") == {"a": 1}
+    file.write_text("a: [1, 2]")
+    assert host.pillar.load("facts") == {"a": [1, 2]}
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '["x"]', "[1, 2, 3]", "\xff"])
+def test_a_copy_that_somebody_spoilt_counts_as_none(make, tmp_path, text):
+    host = make(shared())
+    host.pillar.load("defaults")
+    copy = tmp_path / "cache" / "octavia" / "defaults.json"
+    copy.write_bytes(text.encode("latin-1"))
+    assert host.pillar.load("defaults")["database"]["port"] == 3306
+    assert copy.stat().st_size > 100
+
+
+@pytest.mark.parametrize("name", ["conf", "defaults", "options", "osfamilymap", "policy", "releasemap"])
+def test_a_data_file_is_the_same_read_from_its_copy(make, name):
+    host = make(shared())
+    assert host.pillar.load(name) == host.pillar.load(name)
+
+
+def test_a_cache_that_cannot_be_written_does_no_harm(make, tmp_path):
+    host = make(shared())
+    host.opts["cachedir"] = "/proc/nowhere"
+    assert host.pillar.load("defaults")["database"]["port"] == 3306
