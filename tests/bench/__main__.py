@@ -51,7 +51,7 @@ def measure_salt(machine, salt, pairs, table):
     table.add(f"{salt} CPU, formula / floor", measure.ratio(seconds, "formula", "floor"), CPU_GOAL, "{:.2f}")
     for what, number in counted.items():
         floor = f" (floor {base[what]})" if base[what] else ""
-        table.add(f"{salt} {what}{floor}", number, measure.GOALS[what], counter=True)
+        table.add(f"{salt} {what}{floor}", number, measure.goals(base)[what], counter=True)
 
 
 def measure_ansible(machine, salt, pairs, table):
