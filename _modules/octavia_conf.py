@@ -464,7 +464,7 @@ def generate_secrets():
 
     .. code-block:: bash
 
-        salt-call --local --out=newline_values_only octavia_conf.generate_secrets
+        salt-call --local octavia_conf.generate_secrets
     """
     fresh = [secrets.token_hex(16) for _ in range(4)]
     return f"""octavia:

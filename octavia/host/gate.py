@@ -179,7 +179,7 @@ class Gate:
         for section, line in parser.sections:
             if _normal(section) not in sections:
                 near = _nearest(section, {_section(option) for option in self.opts})
-                self.add(_plain(section), "there is no such section", near and f"[{near}]", line=line)
+                self.add(_plain(section), "there is no such section", near and f"nearest known: [{near}]", line=line)
         lines = {}
         for section, name, value, line in parser.options:
             where = (_normal(section), name)
@@ -205,7 +205,9 @@ class Gate:
         near = _nearest(name, beside)
         near = f"{section}/{near}" if near else names.get(name) or ""
         why = f": {gone[option]}" if option in gone else ""
-        self.add(option, f"there is no such option{why}", "" if why else near, line=line)
+        self.add(
+            option, f"there is no such option{why}", "" if why or not near else f"nearest known: {near}", line=line
+        )
 
     def choose(self, option, given):
         """Of several lines for one option, tell which counts."""
