@@ -33,14 +33,14 @@ def converge(lab, name="controller1", pillar=None):
 
 
 def bring_tools(machine):
-    """What counting and timing need: our scripts and strace."""
+    """What counting and timing need: our scripts, strace, and the floor beside the formula."""
+    machine.write("/srv/salt/floor.sls", "floor:\n  test.nop: []\n")
     machine.put_tree(HERE / "inside", f"{BENCH}/inside")
     machine.run("apt-get -qq install --no-install-recommends strace")
 
 
 def bring_pillar(machine):
-    """The pillar of a controller of real amphorae over the present one, and the floor beside the formula."""
-    machine.write("/srv/salt/floor.sls", "floor:\n  test.nop: []\n")
+    """The pillar of a controller of real amphorae over the present one."""
     machine.write("/srv/pillar/top.sls", "base: {'*': [octavia, bench, bench_key]}\n", 0o600)
     machine.write("/srv/pillar/bench.sls", (HERE / "pillar.sls").read_text(), 0o600)
     machine.write("/srv/pillar/bench_key.sls", "#!json\n" + json.dumps(SSH_KEY), 0o600)
