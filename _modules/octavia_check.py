@@ -42,14 +42,14 @@ def pillar(saltenv=None):
         return {"faults": [f"octavia: is {_kind(tree)}, must be a mapping"], "warnings": []}
     facts = __salt__["octavia_pillar.data"](saltenv)
     keys = facts["conf"]["keys"]
-    faults = _unknown(tree, facts)
+    faults = _unknown(tree, facts, saltenv)
     if faults:
         # what stands at the wrong place would be reported again, as missing
         return {"faults": faults, "warnings": []}
     answers = __salt__["octavia_pillar.said"](saltenv)
     warnings = []
     lenient = tree.get("allow_insecure") is True
-    for key, places in _everything_said(tree, keys):
+    for key, places in _everything_said(tree, keys, saltenv):
         spec = keys[key]
         for place, value in places:
             fault = _wrong(spec, value, facts)
@@ -72,12 +72,12 @@ def pillar(saltenv=None):
     return {"faults": faults, "warnings": warnings}
 
 
-def _unknown(tree, facts):
+def _unknown(tree, facts, saltenv):
     """Keys that the formula does not know, and mappings where a value belongs or the reverse."""
     keys = facts["conf"]["keys"]
-    conf, shared = set(keys), [k for k, s in keys.items() if __salt__["octavia_pillar.is_shared"](k, s)]
-    for role in _ROLES:
-        conf.update(f"{role}:{key}" for key in shared)
+    conf = set(keys)
+    for key in __salt__["octavia_pillar.shared"](saltenv):
+        conf.update(f"{role}:{key}" for role in _ROLES)
     conf.update(f"certificates:{spec['content']}" for spec in keys.values() if "content" in spec)
     inner = {":".join(key.split(":")[:depth]) for key in conf for depth in range(1, key.count(":") + 1)}
     known = [*sorted(conf | inner), "config"]
@@ -167,13 +167,16 @@ def _unfit_for_a_line(value):
     return None
 
 
-def _everything_said(tree, keys):
+def _everything_said(tree, keys, saltenv):
     """Each key with all the places that say it, those of roles that are off too, and its options in config."""
+    shared = set(__salt__["octavia_pillar.shared"](saltenv))
     for key, spec in keys.items():
         places = [key]
-        if __salt__["octavia_pillar.is_shared"](key, spec):
+        if key in shared:
             places += [f"{role}:{key}" for role in _ROLES]
-        options = [f"config:{name.replace('/', ':')}" for name in __salt__["octavia_pillar.options"](spec)]
+        # hundreds of calls between modules are worth a question
+        names = __salt__["octavia_pillar.options"](spec) if tree.get("config") else ()
+        options = [f"config:{name.replace('/', ':')}" for name in names]
         found = [(f"octavia:{place}", _value_at(tree, place)) for place in places]
         # a text may stand for anything there, and an empty one takes an option away
         found += [

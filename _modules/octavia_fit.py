@@ -153,14 +153,14 @@ def release(saltenv=None, ask=False):
         return found
     major, here = facts["octavia"], f"Octavia {facts['version']}"
     said = __salt__["octavia_pillar.said"](saltenv)
+    keys = __salt__["octavia_pillar.data"](saltenv)["conf"]["keys"]
     for key, places in said.items():
-        spec = __salt__["octavia_pillar.data"](saltenv)["conf"]["keys"][key]
-        known = __salt__["octavia_pillar.options"](spec, major)
-        if __salt__["octavia_pillar.options"](spec) and not known:
+        spec = keys[key]
+        if "option" in spec and not __salt__["octavia_pillar.options"](spec, major):
             found["warnings"] += [f"{place}: has no effect, {here} has no such option" for place, _value in places]
-    place, keys = said.get("certificates:server_certs_key_passphrase", [(None, None)])[0]
-    if isinstance(keys, list) and len(keys) > 1 and major < 17:
-        found["faults"].append(f"{place}: holds {len(keys)}, but {here} knows one only")
+    place, phrases = said.get("certificates:server_certs_key_passphrase", [(None, None)])[0]
+    if isinstance(phrases, list) and len(phrases) > 1 and major < 17:
+        found["faults"].append(f"{place}: holds {len(phrases)}, but {here} knows one only")
     for (key, value), since in _SINCE.items():
         for place, answer in said.get(key, ())[:1]:
             if answer == value and major < since:

@@ -99,19 +99,20 @@ def _get(tree, key):
     return tree
 
 
-def is_shared(key, spec):
+def shared(saltenv=None):
     """
-    Tell whether a key of conf.yaml may be said for all roles at once.
-
-    key, spec
-        An entry of ``keys`` in ``octavia/conf.yaml``.
+    Return the keys of conf.yaml that may be said for all roles at once, as a list.
 
     CLI Example:
 
     .. code-block:: bash
 
-        salt-call octavia_pillar.is_shared database:host '{type: host}'
+        salt-call octavia_pillar.shared
     """
+    return [key for key, spec in data(saltenv)["conf"]["keys"].items() if _is_shared(key, spec)]
+
+
+def _is_shared(key, spec):
     return spec.get("scope") != "host" and key.split(":")[0] not in _OWN
 
 
@@ -273,7 +274,7 @@ def said(saltenv=None):
     enabled = [role for role in ROLES if _get(pillar, f"{role}:enabled") is True]
     answers = {}
     for key, spec in facts["conf"]["keys"].items():
-        places = [f"{role}:{key}" for role in enabled] if is_shared(key, spec) else []
+        places = [f"{role}:{key}" for role in enabled] if _is_shared(key, spec) else []
         found = [(f"octavia:{place}", _get(pillar, place)) for place in (*places, key)]
         found = [(place, value) for place, value in found if value is not None]
         if found:
