@@ -1,5 +1,5 @@
 """
-Write files that hold secrets.
+Read and write files that hold secrets.
 """
 
 import grp
@@ -15,6 +15,25 @@ def _ids(user, group):
         return pwd.getpwnam(user).pw_uid, grp.getgrnam(group).gr_gid
     except KeyError as exc:
         raise CommandExecutionError(f"{exc.args[0]}: are the packages of Octavia installed?") from exc
+
+
+def read(path):
+    """
+    Return the text of a file, None where there is none. Somebody may have written it in another encoding.
+
+    path
+        The file.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call --out=quiet octavia_file.read /etc/octavia/policy.yaml
+    """
+    if not os.path.isfile(path):
+        return None
+    with open(path, encoding="utf-8", errors="replace") as stream:
+        return stream.read()
 
 
 def ownership(path, user, group, mode):

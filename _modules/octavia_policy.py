@@ -143,7 +143,7 @@ def compare(saltenv=None):
         directory=settings["conf_dir"],
         # nothing wanted any more: as if the file were empty
         text=render(saltenv) if is_wanted(saltenv) else "",
-        old=_section(_read(settings["conf_file"])),
+        old=_section(__salt__["octavia_file.read"](settings["conf_file"]) or ""),
         new=_section(__salt__["octavia_conf.render"](saltenv, mask=False)),
     )
     own = __salt__["octavia_pillar.values"](saltenv).get("policy:rules", {})
@@ -159,14 +159,6 @@ def _section(text):
     options = __salt__["octavia_diff.parse"](text)
     start = "oslo_policy/"
     return {name.removeprefix(start): value for name, value in options.items() if name.startswith(start)}
-
-
-def _read(name):
-    try:
-        with open(name, encoding="utf-8", errors="replace") as stream:
-            return stream.read()
-    except OSError:
-        return ""
 
 
 def faults(saltenv=None):

@@ -3,7 +3,6 @@ Keep octavia.conf as the pillar says, and only what the installed Octavia takes.
 """
 
 import difflib
-import os
 
 from salt.exceptions import CommandExecutionError
 
@@ -31,7 +30,7 @@ def managed(name):
         path, owner = settings["conf_file"], ("root", settings["group"], "0640")
         ret["comment"] = f"{path} is as the pillar says"
         new = __salt__["octavia_conf.render"](saltenv=__env__, mask=False)
-        old = _read(path)
+        old = __salt__["octavia_file.read"](path)
         options = __salt__["octavia_diff.changes"](old or "", new, saltenv=__env__)
         checked = __salt__["octavia_gate.check"](new, options, saltenv=__env__)
         if checked["warnings"]:
@@ -78,7 +77,7 @@ def texts(name):
         owner = ("root", __salt__["octavia_pillar.settings"](saltenv=__env__)["group"], "0640")
         due = []
         for path, new in __salt__["octavia_conf.texts"](saltenv=__env__).values():
-            old = _read(path)
+            old = __salt__["octavia_file.read"](path)
             changes = {} if old is None else __salt__["octavia_file.ownership"](path, *owner)
             if old != new:
                 changes["text"] = _lines(old, new)
@@ -102,11 +101,3 @@ def _lines(old, new):
     found = list(difflib.unified_diff((old or "").splitlines(), new.splitlines(), n=0, lineterm=""))[2:]
     gone, come = ("\n".join(line[1:] for line in found if line.startswith(sign)) for sign in "-+")
     return {"old": None if old is None else gone, "new": come}
-
-
-def _read(path):
-    """The text of the file, None where there is none. Somebody may have written it in another encoding."""
-    if not os.path.isfile(path):
-        return None
-    with open(path, encoding="utf-8", errors="replace") as stream:
-        return stream.read()

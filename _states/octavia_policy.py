@@ -30,7 +30,7 @@ def managed(name):
         settings = __salt__["octavia_pillar.settings"](saltenv=__env__)
         owner = ("root", settings["group"], "0640")
         wanted = __salt__["octavia_policy.is_wanted"](saltenv=__env__)
-        old = _read(path)
+        old = __salt__["octavia_file.read"](path)
         new = __salt__["octavia_policy.render"](saltenv=__env__) if wanted else None
         if "api" not in settings["roles"]:
             ret["comment"] = "There is no API here, and nobody else reads a policy"
@@ -60,14 +60,6 @@ def managed(name):
     except OSError as exc:
         ret.update(result=False, changes={}, comment=f"{path}: {exc.strerror}")
     return ret
-
-
-def _read(path):
-    """The text of the file, None where there is none."""
-    if not os.path.isfile(path):
-        return None
-    with open(path, encoding="utf-8", errors="replace") as stream:
-        return stream.read()
 
 
 def _difference(release):
