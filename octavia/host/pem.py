@@ -11,6 +11,9 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
+# Salt's Python reads this file too (octavia_x509), and that of Salt 3006 is older than datetime.UTC.
+UTC = datetime.timezone.utc  # noqa: UP017
+
 CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 KEY = re.compile(rb"-----BEGIN ([A-Z ]*)PRIVATE KEY-----.+?-----END \1PRIVATE KEY-----", re.DOTALL)
 
@@ -103,8 +106,8 @@ def expired(certificate):
     """Return the date on which a certificate ended, or None when it has not."""
     # cryptography 42 and newer warn of dates without zone, older ones have no others.
     name = "not_valid_after_utc" if hasattr(x509.Certificate, "not_valid_after_utc") else "not_valid_after"
-    end = getattr(certificate, name).replace(tzinfo=datetime.UTC)
-    return end.date().isoformat() if end < datetime.datetime.now(datetime.UTC) else None
+    end = getattr(certificate, name).replace(tzinfo=UTC)
+    return end.date().isoformat() if end < datetime.datetime.now(UTC) else None
 
 
 def is_authority(certificate):

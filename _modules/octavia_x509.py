@@ -1,0 +1,388 @@
+"""
+The certificates between Octavia's controllers and its amphorae: made, described and judged, as texts in PEM.
+
+A set of them is a dict by file name: ``server_ca.cert.pem`` and ``server_ca.key.pem`` sign the certificates of
+amphorae, ``client_ca.cert.pem`` and ``client_ca.key.pem`` that of the controllers, ``client.cert-and-key.pem``, which
+has its key behind it. A file of authorities may hold several: the first is the one that signs, all are trusted.
+Nothing here reads or writes a file of the host.
+"""
+
+import datetime
+import importlib.util
+
+from salt.exceptions import CommandExecutionError
+
+SERVER_CA, SERVER_KEY = "server_ca.cert.pem", "server_ca.key.pem"
+CLIENT_CA, CLIENT_KEY = "client_ca.cert.pem", "client_ca.key.pem"
+CLIENT = "client.cert-and-key.pem"
+
+# Kinds of key, as an operator says them.
+KEYS = ("rsa-2048", "rsa-3072", "rsa-4096", "ec-256", "ec-384", "ec-521")
+
+# Clocks of controllers and amphorae may differ.
+_SKEW = datetime.timedelta(hours=1)
+
+_SUBJECT = {
+    "country": "COUNTRY_NAME",
+    "state": "STATE_OR_PROVINCE_NAME",
+    "locality": "LOCALITY_NAME",
+    "organization": "ORGANIZATION_NAME",
+    "unit": "ORGANIZATIONAL_UNIT_NAME",
+}
+
+
+def _now():
+    return datetime.datetime.now(datetime.timezone.utc)  # noqa: UP017 Salt 3006 brings Python 3.10
+
+
+def _pem():
+    """octavia/host/pem.py, with which the gate judges files too."""
+    if "octavia_x509.pem" not in __context__:
+        path = __salt__["cp.cache_file"]("salt://octavia/host/pem.py", __opts__.get("saltenv") or "base")
+        if not path:
+            raise CommandExecutionError("salt://octavia/host/pem.py is not on the file server")
+        spec = importlib.util.spec_from_file_location("octavia_host_pem", path)
+        __context__["octavia_x509.pem"] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(__context__["octavia_x509.pem"])
+    return __context__["octavia_x509.pem"]
+
+
+# --- made
+
+
+def authority(name, passphrase=None, key="rsa-4096", days=3650, subject=None):
+    """
+    Return a new authority, as ``{"cert": text, "key": text}``.
+
+    name
+        Common name. Eight digits of its key's identifier are put behind it, since authorities that follow one another
+        must not share a name: amphorae of older releases find the one that signed by its name alone.
+
+    passphrase
+        Encrypts the key. Not from a command line, which others see.
+
+    key
+        ``rsa-2048``, ``rsa-3072``, ``rsa-4096``, ``ec-256``, ``ec-384`` or ``ec-521``.
+
+    days
+        For how long it is valid.
+
+    subject
+        The rest of its name: ``country``, ``state``, ``locality``, ``organization``, ``unit``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call --local octavia_x509.authority "Octavia server CA" key=ec-384
+    """
+    from cryptography import x509
+
+    private = _private(key)
+    known = x509.SubjectKeyIdentifier.from_public_key(private.public_key())
+    named = _name(f"{name} {known.digest.hex()[:8]}", subject)
+    builder = (
+        _builder(private.public_key(), named, named, days)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_usage("key_cert_sign", "crl_sign"), critical=True)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(known), critical=False)
+    )
+    return {"cert": _signed(builder, private), "key": _text(private, passphrase)}
+
+
+def client(name, cert, private, passphrase=None, key="rsa-4096", days=365, subject=None, names=()):
+    """
+    Return a new certificate of a TLS client with its key behind it, as one text.
+
+    name, subject, key, days
+        As for ``authority``.
+
+    cert, private, passphrase
+        The authority that signs, its key, and what opens that. Others see a command line: on a shared host call it
+        from Python only.
+
+    names
+        Subject alternative names: host names and addresses.
+
+    Raises CommandExecutionError when the authority's key does not open, or is not that of its certificate.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_x509.client octavia "$(cat client_ca.cert.pem)" "$(cat client_ca.key.pem)"
+    """
+    from cryptography import x509
+
+    pem = _pem()
+    try:
+        issuer = pem.certificates(cert.encode())[0]
+        signer = pem.key(private.encode(), passphrase)
+    except pem.Bad as bad:
+        raise CommandExecutionError(f"the authority that is to sign {bad}") from None
+    if not pem.belong(issuer, signer):
+        raise CommandExecutionError("the authority that is to sign has a key that is not its own")
+    own = _private(key)
+    end = _end(issuer) - _now()
+    builder = (
+        _builder(own.public_key(), _name(name, subject), issuer.subject, min(days, end / datetime.timedelta(days=1)))
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage("digital_signature", *(["key_encipherment"] if key[:3] == "rsa" else [])), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([x509.oid.ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+        .add_extension(_issuer_identifier(issuer), critical=False)
+    )
+    if names:
+        builder = builder.add_extension(x509.SubjectAlternativeName([*map(_general, names)]), critical=False)
+    return _signed(builder, signer) + _text(own)
+
+
+def _private(kind):
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+    if kind not in KEYS:
+        raise CommandExecutionError(f"{kind!r} is no kind of key: one of {', '.join(KEYS)}")
+    size = int(kind.partition("-")[2])
+    if kind.startswith("rsa"):
+        return rsa.generate_private_key(public_exponent=65537, key_size=size)
+    return ec.generate_private_key({256: ec.SECP256R1, 384: ec.SECP384R1, 521: ec.SECP521R1}[size]())
+
+
+def _name(common, subject):
+    from cryptography import x509
+
+    parts = [
+        (getattr(x509.oid.NameOID, oid), str(subject[part]))
+        for part, oid in _SUBJECT.items()
+        if part in (subject or {})
+    ]
+    try:
+        return x509.Name([x509.NameAttribute(*part) for part in [*parts, (x509.oid.NameOID.COMMON_NAME, common)]])
+    except ValueError as exc:
+        raise CommandExecutionError(f"the subject of a certificate: {exc}") from exc
+
+
+def _builder(public, named, issuer, days):
+    from cryptography import x509
+
+    now = _now()
+    return (
+        x509.CertificateBuilder(issuer, named, public, x509.random_serial_number())
+        .not_valid_before(now - _SKEW)
+        .not_valid_after(now + datetime.timedelta(days=days))
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+    )
+
+
+def _usage(*allowed):
+    from cryptography import x509
+
+    all_of_them = (
+        "digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
+        "key_cert_sign", "crl_sign", "encipher_only", "decipher_only",
+    )  # fmt: skip
+    return x509.KeyUsage(**{usage: usage in allowed for usage in all_of_them})
+
+
+def _issuer_identifier(issuer):
+    """What the issuer calls its key, which need not be what one would make of it."""
+    from cryptography import x509
+
+    try:
+        known = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    except x509.ExtensionNotFound:
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.public_key())
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(known)
+
+
+def _general(name):
+    import ipaddress
+
+    from cryptography import x509
+
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+def _signed(builder, private):
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    strong = hasattr(private, "curve") and private.curve.key_size > 256
+    return builder.sign(private, hashes.SHA384() if strong else hashes.SHA256()).public_bytes(Encoding.PEM).decode()
+
+
+def _text(private, passphrase=None):
+    from cryptography.hazmat.primitives import serialization as form
+
+    lock = form.BestAvailableEncryption(passphrase.encode()) if passphrase else form.NoEncryption()
+    return private.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, lock).decode()
+
+
+# --- described
+
+
+def facts(text):
+    """
+    Return what the certificates of a text say, as a list of dicts: ``subject``, ``issuer``, ``begins`` and ``ends``
+    (ISO, UTC), ``days`` that are left, ``key`` (its kind), ``key_id`` (a digest of the public key), ``names``.
+
+    text
+        Certificates in PEM; private keys among them are passed over.
+
+    Raises CommandExecutionError when there is none, or a broken one.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_x509.facts "$(cat /etc/octavia/certs/server_ca.cert.pem)"
+    """
+    pem = _pem()
+    try:
+        return [_facts(certificate) for certificate in pem.certificates(text.encode())]
+    except pem.Bad as bad:
+        raise CommandExecutionError(str(bad)) from None
+
+
+def _facts(certificate):
+    import hashlib
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    public = certificate.public_key()
+    encoded = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    try:
+        named = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        named = ()
+    end = _end(certificate)
+    return {
+        "subject": certificate.subject.rfc4514_string(),
+        "issuer": certificate.issuer.rfc4514_string(),
+        "begins": _begin(certificate).isoformat(),
+        "ends": end.isoformat(),
+        "days": (end - _now()) / datetime.timedelta(days=1),
+        "key": f"{'ec' if hasattr(public, 'curve') else 'rsa'}-{public.key_size}",
+        "key_id": hashlib.sha256(encoded).hexdigest()[:16],
+        "names": [str(name.value) for name in named],
+    }
+
+
+def _begin(certificate):
+    return _aware(certificate, "not_valid_before")
+
+
+def _end(certificate):
+    return _aware(certificate, "not_valid_after")
+
+
+def _aware(certificate, name):
+    # cryptography 42 and newer warn of dates without zone, older ones have no others
+    if hasattr(certificate, f"{name}_utc"):
+        return getattr(certificate, f"{name}_utc")
+    return getattr(certificate, name).replace(tzinfo=datetime.timezone.utc)  # noqa: UP017 Salt 3006 brings Python 3.10
+
+
+# --- judged
+
+
+def faults(material, passphrase=None):
+    """
+    Return what is wrong with a set of certificates, as a list of ``[file name, end of a sentence]``.
+
+    material
+        Texts by file name; those that are not there are not judged.
+
+    passphrase
+        Of the keys of authorities.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_x509.faults '{server_ca.cert.pem: "no certificate"}'
+    """
+    found, parsed = [], {}
+    pem = _pem()
+
+    def parse(name, how, *more):
+        if name in material:
+            try:
+                parsed[name, how] = getattr(pem, how)(material[name].encode(errors="replace"), *more)
+            except pem.Bad as bad:
+                found.append([name, str(bad)])
+
+    for name in (SERVER_CA, CLIENT_CA, CLIENT):
+        parse(name, "certificates")
+    parse(SERVER_KEY, "key", passphrase)
+    parse(CLIENT_KEY, "key", passphrase)
+    parse(CLIENT, "key")
+
+    for name, key in ((SERVER_CA, SERVER_KEY), (CLIENT_CA, CLIENT_KEY), (CLIENT, CLIENT)):
+        chain, private = parsed.get((name, "certificates"), ()), parsed.get((key, "key"))
+        # of authorities those behind the first may be on their way out
+        found += [[name, what] for certificate in chain[:1] for what in _dated(certificate)]
+        if chain and private and not pem.belong(chain[0], private):
+            found.append([key, "is not the key of that certificate" if key == name else f"is not the key of {name}"])
+    for name in (SERVER_CA, CLIENT_CA):
+        found += [[name, what] for each in parsed.get((name, "certificates"), ()) for what in _unfit_authority(each)]
+        found += [[name, what] for what in _namesakes(parsed.get((name, "certificates"), ()))]
+    own = parsed.get((CLIENT, "certificates"), ())[:1]
+    ours, theirs = (parsed.get((name, "certificates"), ()) for name in (CLIENT_CA, SERVER_CA))
+    for certificate in own:
+        found += [[CLIENT, what] for what in _unfit_client(certificate)]
+        if ours and not _chain(parsed[CLIENT, "certificates"], ours):
+            wrong = f", but by that of {SERVER_CA}" if pem.issued_by(certificate, theirs) else ""
+            found.append([CLIENT, f"is not signed by an authority of {CLIENT_CA}{wrong}"])
+    return found
+
+
+def _dated(certificate):
+    if _end(certificate) < _now():
+        yield f"holds a certificate that expired on {_end(certificate):%Y-%m-%d}"
+    if _begin(certificate) > _now():
+        yield f"holds a certificate that is not valid before {_begin(certificate):%Y-%m-%d %H:%M} UTC"
+
+
+def _unfit_authority(certificate):
+    from cryptography import x509
+
+    name = certificate.subject.rfc4514_string()
+    if not _pem().is_authority(certificate):
+        yield f"holds {name}, which is no authority"
+    try:
+        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+    except x509.ExtensionNotFound:
+        return
+    if not usage.key_cert_sign:
+        yield f"holds {name}, which may not sign certificates"
+
+
+def _namesakes(chain):
+    names = [(each.subject, _facts(each)["key_id"]) for each in chain]
+    if len({name for name, _key in names}) < len({*names}):
+        yield "holds authorities of one name with different keys, which certificates without key identifiers mix up"
+
+
+def _unfit_client(certificate):
+    from cryptography import x509
+
+    try:
+        purposes = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return
+    if x509.oid.ExtendedKeyUsageOID.CLIENT_AUTH not in purposes:
+        yield "holds a certificate that is not for TLS clients (extendedKeyUsage)"
+
+
+def _chain(chain, authorities):
+    """Whether a chain ends at an authority; the certificates between follow the first."""
+    for number, certificate in enumerate(chain):
+        if _pem().issued_by(certificate, authorities):
+            return True
+        if number + 1 == len(chain) or not _pem().issued_by(certificate, chain[number + 1 : number + 2]):
+            return False
+    return False
