@@ -124,11 +124,9 @@ def _made(value, major):
         made[f"{section}/endpoint_type"] = f"{interface}URL"
     if major < 13:
         made["neutron/endpoint_type"] = f"{interface}URL"
-        made["neutron/ca_certificates_file"] = get("identity:ca")
     else:
         made.update({f"neutron/{name}": val for name, val in login.items()})
         made["neutron/valid_interfaces"] = [interface]
-        made["neutron/cafile"] = get("identity:ca")
     return made
 
 
@@ -381,11 +379,6 @@ def _placed(content, saltenv):
     return None
 
 
-def _parts(spec):
-    """The options that a key is (``option``) or is a part of (``feeds``)."""
-    return [*__salt__["octavia_pillar.options"](spec), *([spec["feeds"]] if "feeds" in spec else [])]
-
-
 def keys_of(option, saltenv=None):
     """
     Return the named pillar keys that an option of octavia.conf is made of.
@@ -402,9 +395,38 @@ def keys_of(option, saltenv=None):
     if "octavia_conf.keys_of" not in __context__:
         found = __context__["octavia_conf.keys_of"] = {}
         for key, spec in __salt__["octavia_pillar.data"](saltenv)["conf"]["keys"].items():
-            for part in _parts(spec):
+            for part in __salt__["octavia_pillar.parts"](spec):
                 found.setdefault(part, []).append(key)
     return list(__context__["octavia_conf.keys_of"].get(option, ()))
+
+
+def origin(option, saltenv=None):
+    """
+    Return where the pillar says an option of octavia.conf, else where it can: the key that it comes from; of several,
+    their section.
+
+    option
+        ``section/option``, or a section.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_conf.origin database/connection
+    """
+    section, _, name = option.partition("/")
+    config = ((__pillar__.get("octavia") or {}).get("config") or {}).get(section) or {}
+    keys = keys_of(option, saltenv)
+    if not name:
+        return f"octavia:config:{section}"
+    if name in config or not keys:
+        return f"octavia:config:{section}:{name}"
+    said = __salt__["octavia_pillar.said"](saltenv)
+    keys = [key for key in keys if key in said] or keys
+    # octavia:, or the role that says all of them
+    heads = {said[key][0][0].removesuffix(key) for key in keys if key in said}
+    head = heads.pop() if len(heads) == 1 else "octavia:"
+    return head + ":".join(os.path.commonprefix([key.split(":") for key in keys]))
 
 
 def _read(path):

@@ -13,20 +13,6 @@ from salt.exceptions import CommandExecutionError
 
 _HEARTBEAT_KEY = "health_manager/heartbeat_key"
 
-# Sections whose options are made of several keys, and where the operator says those.
-_MADE_FROM = {
-    "keystone_authtoken": "identity",
-    "service_auth": "identity",
-    "nova": "identity",
-    "neutron": "identity",
-    "glance": "identity",
-    "cinder": "identity",
-    "certificates": "identity",
-    "database": "database",
-    "oslo_messaging_notifications": "notification",
-    "health_manager": "manager:health_manager",
-}
-
 
 def check(text, changes=None, saltenv=None):
     """
@@ -124,29 +110,4 @@ def _load(path):
 
 def _line(finding, saltenv):
     allowed = f"; {finding['allowed']}" if finding.get("allowed") else ""
-    return f"{origin(finding['option'], saltenv)} ({finding['option']}): {finding['what']}{allowed}"
-
-
-def origin(option, saltenv=None):
-    """
-    Return the pillar key that an option of octavia.conf (``section/option``) comes from.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-call octavia_gate.origin database/connection
-    """
-    section, _, name = option.partition("/")
-    if not name:
-        return f"octavia:config:{section}"
-    config = (__pillar__.get("octavia") or {}).get("config") or {}
-    if name in (config.get(section) or {}):
-        return f"octavia:config:{section}:{name}"
-    keys = __salt__["octavia_conf.keys_of"](option, saltenv)
-    if len(keys) == 1:
-        said = __salt__["octavia_pillar.said"](saltenv).get(keys[0])
-        return said[0][0] if said else f"octavia:{keys[0]}"
-    if keys:
-        return f"octavia:{os.path.commonprefix([key.split(':')[0] for key in keys])}"
-    return f"octavia:{_MADE_FROM[section]}" if section in _MADE_FROM else f"octavia:config:{section}:{name}"
+    return f"{__salt__['octavia_conf.origin'](finding['option'], saltenv)} ({finding['option']}): {finding['what']}{allowed}"

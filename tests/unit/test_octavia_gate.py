@@ -64,26 +64,6 @@ def test_no_secret_is_in_the_note(host):
     assert "pw-of" not in note and os.path.getsize(host.root / "lib" / "gate.json") < 300
 
 
-@pytest.mark.parametrize(
-    ("option", "key"),
-    [
-        ("api_settings/bind_port", "octavia:api:bind:port"),
-        ("house_keeping/cleanup_interval", "octavia:config:house_keeping:cleanup_interval"),
-        ("nova/endpoint_type", "octavia:identity:endpoint_type"),
-        ("keystone_authtoken/interface", "octavia:identity"),
-        ("database/connection", "octavia:database"),
-        ("DEFAULT/transport_url", "octavia:message_queue"),
-        ("nova/region_name", "octavia:api:identity:region"),
-        ("controller_worker/amp_flavor_id", "octavia:manager:controller_worker:amp_flavor_id"),
-        ("glance/endpoint", "octavia:config:glance:endpoint"),
-    ],
-)
-def test_an_option_is_led_back_to_the_key_that_the_operator_wrote(tmp_path, option, key):
-    config = {"glance": {"endpoint": "x"}, "house_keeping": {"cleanup_interval": 3}}
-    tree = changed(shared(), **{"config": config, "api:identity": {"region": "r"}})
-    assert Host(tmp_path, tree).gate.origin(option) == key
-
-
 def _rekeyed(host, **answers):
     host.tree["octavia"] = changed({"octavia": host.tree["octavia"]}, **answers)["octavia"]
     host.again()
@@ -106,7 +86,3 @@ def test_octavia_is_told_what_older_releases_had(tmp_path):
     host = Host(tmp_path, shared(), octavia="16.0.0")
     host.gate.check("[haproxy_amphora]\nuse_upstart = true\nno_such = 1\n")
     assert host.ask.call_args.kwargs["gone"] == {"haproxy_amphora/use_upstart": "removed in 15.0.0"}
-
-
-def test_a_fault_of_a_whole_section_names_the_section(host):
-    assert host.gate.origin("no_such_section") == "octavia:config:no_such_section"
