@@ -58,7 +58,7 @@ def options(saltenv=None, mask=True, release=None):
     for option, val in made.items():
         put(option, val)
     if "manager" in enabled:
-        put("health_manager/controller_ip_port_list", _heartbeat_targets(value))
+        put("health_manager/controller_ip_port_list", heartbeat_targets(saltenv))
     for section, names in ((__pillar__.get("octavia") or {}).get("config") or {}).items():
         for name, val in (names or {}).items():
             # an empty list is an answer here: it takes away what stands above
@@ -153,17 +153,25 @@ def _transport_url(value):
     return f"rabbit://{','.join(hosts)}/{_quoted(get('message_queue:virtual_host'))}"
 
 
-def _heartbeat_targets(value):
+def heartbeat_targets(saltenv=None):
     """
-    All health managers, as amphorae are told them; of one controller, its own address. IPv6 without brackets: an
-    amphora older than Octavia 13 takes what stands before the last colon for the address, brackets and all.
+    Return all health managers, as amphorae are told them (``address:port``); of one controller, its own address. IPv6
+    without brackets: an amphora older than Octavia 13 takes what stands before the last colon for the address,
+    brackets and all.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_conf.heartbeat_targets
     """
+    value = __salt__["octavia_pillar.values"](saltenv)
     port = value.get("manager:health_manager:bind_port")
     targets = value.get("manager:health_manager:controller_ip_port_list")
     if not targets:
         address = value.get("manager:health_manager:bind_ip")
         if not address or ipaddress.ip_address(address).is_unspecified:
-            return None
+            return []
         targets = [{"host": address}]
     return [f"{t['host']}:{t.get('port', port)}" for t in map(_member, targets)]
 
@@ -357,9 +365,11 @@ def _files(written, reads, saltenv):
     """The files that octavia.conf names in options that somebody reads, as ``{path: what the pillar puts there}``."""
     value, found = __salt__["octavia_pillar.values"](saltenv), {}
     for key, spec in __salt__["octavia_pillar.data"](saltenv)["conf"]["keys"].items():
-        if spec["type"] != "file":
+        if "file" in spec:
+            paths = [written[spec["feeds"]]] if spec["feeds"] in written and reads(spec["feeds"]) else []
+        elif spec["type"] != "file":
             continue
-        if "option" in spec:
+        elif "option" in spec:
             names = __salt__["octavia_pillar.options"](spec)
             paths = [written[name] for name in names if name in written and reads(name)]
         else:
