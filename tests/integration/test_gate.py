@@ -361,7 +361,7 @@ def test_a_map_is_refused_where_the_middleware_fails_or_leaves_something_out(pyt
     )
     for name in ("/nonsense.conf", "/twice.conf", "/percent.conf", "/map.conf"):
         done = python.machine.run([python.path, "-Ic", ask], input=CONTENTS[name], check=False)
-        assert (done.rc == 0) is (name in ("/percent.conf", "/map.conf")), done.stderr
+        assert (done.returncode == 0) is (name in ("/percent.conf", "/map.conf")), done.stderr
         if name == "/percent.conf":
             assert done.stdout.strip() == "{}"
 
