@@ -178,4 +178,5 @@ def _lines(findings, saltenv):
 
 def _line(finding, saltenv):
     allowed = f"; {finding['allowed']}" if finding.get("allowed") else ""
-    return f"{__salt__['octavia_conf.origin'](finding['option'], saltenv)} ({finding['option']}): {finding['what']}{allowed}"
+    key = __salt__["octavia_conf.origin"](finding["option"], saltenv)
+    return f"{key} ({finding['option']}): {finding['what']}{allowed}"

@@ -374,7 +374,7 @@ class _Hop:
         return __salt__["octavia_conf.origin"](option, self.saltenv)
 
     def _is_said(self, option, config=False):
-        """Whether the pillar says an option, by a key that is nothing else or (with `config` only) in octavia:config."""
+        """Whether the pillar says an option, by a key of its own or (with `config` only) in octavia:config."""
         section, name = option.split("/")
         if name in (self.config.get(section) or {}):
             return True

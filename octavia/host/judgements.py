@@ -322,7 +322,7 @@ def _blame(gate, option, path, what, level="fault", **more):
 
 
 def health_managers(gate):
-    """Amphorae split each entry at its last colon; one that they cannot use ends their heartbeats, or loses the rest."""
+    """Amphorae split each entry at its last colon; one that they cannot use ends all heartbeats, or hides the rest."""
     option = "health_manager/controller_ip_port_list"
     seen = set()
     for entry in gate.values.get(option) or ():

@@ -382,7 +382,10 @@ IN_TWO_DAYS = f"{datetime.now(UTC) + timedelta(days=2):%Y-%m-}"
         ),
         (
             {"haproxy_amphora/server_ca": "/early_and_old.pem"},
-            [f'fault haproxy_amphora/server_ca "/early_and_old.pem" holds no certificate that is valid before {IN_TWO_DAYS}'],
+            [
+                'fault haproxy_amphora/server_ca "/early_and_old.pem" holds no certificate that is valid before '
+                f"{IN_TWO_DAYS}"
+            ],
         ),
         (
             {"haproxy_amphora/haproxy_template": "/none.j2"},
@@ -474,7 +477,10 @@ MAPS = [
     ("failover = update\n" + MAP, "has neither [section] nor name = value on line 1"),
     (MAP + "[custom_actions]\n", "says on line 9 what it has said before"),
     (MAP + "Load-Balancer = service\n", "says on line 9 what it has said before"),
-    (MAP.replace("custom_actions", "custom_action"), "has a section [custom_action], and those that count are DEFAULT,"),
+    (
+        MAP.replace("custom_actions", "custom_action"),
+        "has a section [custom_action], and those that count are DEFAULT,",
+    ),
     (MAP.replace("load-balancer\n[c", "100%\n[c"), "has a % in [DEFAULT] that stands for nothing; %% for a %"),
     (MAP.replace("= loadbalancer\n", "= %(none)s\n"), "has a % in [path_keywords] that stands for nothing; %% for"),
     (MAP.replace("update/", "do/"), "gives failover of [custom_actions] a value that is no action of CADF"),
@@ -549,7 +555,9 @@ def test_a_text_is_judged_before_it_is_written(gate):
 def test_a_text_in_another_encoding_is_a_fault(gate, tmp_path, option):
     path = tmp_path / "10-rsyslog.conf.template"
     path.write_bytes(b"# f\xfcr\n")
-    conf = GOOD + "[audit]\nenabled = true\naudit_map_file = /map\n" + "[{}]\n{} = {}\n".format(*option.split("/"), path)
+    conf = (
+        GOOD + "[audit]\nenabled = true\naudit_map_file = /map\n" + "[{}]\n{} = {}\n".format(*option.split("/"), path)
+    )
     found = gate.check(conf, contents={"/map": ""})
     assert [each["what"] for each in found if each["level"] == "fault"] == [f'"{path}" is not UTF-8']
 
