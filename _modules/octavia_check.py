@@ -241,7 +241,7 @@ def _wrong(spec, value, facts):
         if "choices" in spec and item not in spec["choices"]:
             return f"is {item!r}, must be one of {', '.join(spec['choices'])}"
     if kind == "members":
-        faults = ((number, _wrong_member(member)) for number, member in enumerate(value, 1))
+        faults = ((number, _wrong_member(member, spec.get("address"))) for number, member in enumerate(value, 1))
         return next((f"entry {number} {fault}" for number, fault in faults if fault), None)
     if isinstance(value, (list, bool)):
         return None
@@ -295,7 +295,7 @@ def _wrong_mapping(mapping):
     return None
 
 
-def _wrong_member(member):
+def _wrong_member(member, only_address=False):
     """What is wrong with one of a list of servers. Quotes nothing: it may be a URL with a password."""
     if isinstance(member, str):
         bracketed = re.fullmatch(r"\[(?P<host>[^\]]*)\](:(?P<port>[0-9]+))?", member)
@@ -308,7 +308,11 @@ def _wrong_member(member):
     if unknown:
         return f"has {unknown[0]}, must have host and port only"
     if not isinstance(member.get("host"), str) or not _is_host(member["host"]):
-        return "has no host that is a host name or an IP address"
+        return f"has no host that is {'an IP address' if only_address else 'a host name or an IP address'}"
+    if only_address and not _is_address(member["host"]):
+        return "has no host that is an IP address; an amphora may know no names"
+    if only_address and ipaddress.ip_address(member["host"]).is_unspecified:
+        return "has an unspecified address, to which no amphora can send"
     port = member.get("port")
     if port is not None and (not isinstance(port, int) or isinstance(port, bool) or not 1 <= port <= 65535):
         return f"has port {port if isinstance(port, int) else 'as ' + _kind(port)}, must be between 1 and 65535"
@@ -366,7 +370,7 @@ def _missing(answers, saltenv):
         faults.append(f"octavia:{key}: is not set" + (f"; make one with: {_fresh()}" if "published" in spec else ""))
     if queue and not value.get("message_queue:host") and not value.get("message_queue:members"):
         faults.append("octavia:message_queue:host: is not set, nor is octavia:message_queue:members")
-    if real and not _targets(value):
+    if real and not __salt__["octavia_conf.heartbeat_targets"](saltenv):
         faults.append("octavia:manager:health_manager:controller_ip_port_list: is not set, and bind_ip is no address")
     if value.get("database:ssl:enabled") and not value.get("database:ssl:ca"):
         faults.append("octavia:database:ssl:ca: is not set, and octavia:database:ssl:enabled needs it")
@@ -384,21 +388,14 @@ def _missing_for_db(value, alone=False):
     return [f"octavia:{key}: is not set, and octavia:db:create needs it" for key in wanted if not value.get(key)]
 
 
-def _targets(value):
-    if value.get("manager:health_manager:controller_ip_port_list"):
-        return True
-    address = value.get("manager:health_manager:bind_ip")
-    return not ipaddress.ip_address(address).is_unspecified
-
-
 def _unprotected(saltenv):
     if not __salt__["octavia_pillar.roles"](saltenv):
         return []
     if "certificates:server_certs_key_passphrase" in __salt__["octavia_pillar.values"](saltenv):
         return []
     return [
-        "octavia:certificates:server_certs_key_passphrase: is not set, so the keys of amphora certificates lie in the "
-        "database under Octavia's published passphrase; make one with: openssl rand -hex 16"
+        "octavia:certificates:server_certs_key_passphrase: is not set, so Octavia's published default, which everybody "
+        f"knows, encrypts the keys of certificates; make one with: {_fresh()}"
     ]
 
 

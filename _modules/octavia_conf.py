@@ -58,7 +58,7 @@ def options(saltenv=None, mask=True, release=None):
     for option, val in made.items():
         put(option, val)
     if "manager" in enabled:
-        put("health_manager/controller_ip_port_list", _heartbeat_targets(value))
+        put("health_manager/controller_ip_port_list", heartbeat_targets(saltenv))
     for section, names in ((__pillar__.get("octavia") or {}).get("config") or {}).items():
         for name, val in (names or {}).items():
             # an empty list is an answer here: it takes away what stands above
@@ -124,11 +124,9 @@ def _made(value, major):
         made[f"{section}/endpoint_type"] = f"{interface}URL"
     if major < 13:
         made["neutron/endpoint_type"] = f"{interface}URL"
-        made["neutron/ca_certificates_file"] = get("identity:ca")
     else:
         made.update({f"neutron/{name}": val for name, val in login.items()})
         made["neutron/valid_interfaces"] = [interface]
-        made["neutron/cafile"] = get("identity:ca")
     return made
 
 
@@ -155,17 +153,25 @@ def _transport_url(value):
     return f"rabbit://{','.join(hosts)}/{_quoted(get('message_queue:virtual_host'))}"
 
 
-def _heartbeat_targets(value):
+def heartbeat_targets(saltenv=None):
     """
-    All health managers, as amphorae are told them; of one controller, its own address. IPv6 without brackets: an
-    amphora older than Octavia 13 takes what stands before the last colon for the address, brackets and all.
+    Return all health managers, as amphorae are told them (``address:port``); of one controller, its own address. IPv6
+    without brackets: an amphora older than Octavia 13 takes what stands before the last colon for the address,
+    brackets and all.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_conf.heartbeat_targets
     """
+    value = __salt__["octavia_pillar.values"](saltenv)
     port = value.get("manager:health_manager:bind_port")
     targets = value.get("manager:health_manager:controller_ip_port_list")
     if not targets:
         address = value.get("manager:health_manager:bind_ip")
         if not address or ipaddress.ip_address(address).is_unspecified:
-            return None
+            return []
         targets = [{"host": address}]
     return [f"{t['host']}:{t.get('port', port)}" for t in map(_member, targets)]
 
@@ -359,9 +365,11 @@ def _files(written, reads, saltenv):
     """The files that octavia.conf names in options that somebody reads, as ``{path: what the pillar puts there}``."""
     value, found = __salt__["octavia_pillar.values"](saltenv), {}
     for key, spec in __salt__["octavia_pillar.data"](saltenv)["conf"]["keys"].items():
-        if spec["type"] != "file":
+        if "file" in spec:
+            paths = [written[spec["feeds"]]] if spec["feeds"] in written and reads(spec["feeds"]) else []
+        elif spec["type"] != "file":
             continue
-        if "option" in spec:
+        elif "option" in spec:
             names = __salt__["octavia_pillar.options"](spec)
             paths = [written[name] for name in names if name in written and reads(name)]
         else:
@@ -381,11 +389,6 @@ def _placed(content, saltenv):
     return None
 
 
-def _parts(spec):
-    """The options that a key is (``option``) or is a part of (``feeds``)."""
-    return [*__salt__["octavia_pillar.options"](spec), *([spec["feeds"]] if "feeds" in spec else [])]
-
-
 def keys_of(option, saltenv=None):
     """
     Return the named pillar keys that an option of octavia.conf is made of.
@@ -402,9 +405,38 @@ def keys_of(option, saltenv=None):
     if "octavia_conf.keys_of" not in __context__:
         found = __context__["octavia_conf.keys_of"] = {}
         for key, spec in __salt__["octavia_pillar.data"](saltenv)["conf"]["keys"].items():
-            for part in _parts(spec):
+            for part in __salt__["octavia_pillar.parts"](spec):
                 found.setdefault(part, []).append(key)
     return list(__context__["octavia_conf.keys_of"].get(option, ()))
+
+
+def origin(option, saltenv=None):
+    """
+    Return where the pillar says an option of octavia.conf, else where it can: the key that it comes from; of several,
+    their section.
+
+    option
+        ``section/option``, or a section.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_conf.origin database/connection
+    """
+    section, _, name = option.partition("/")
+    config = ((__pillar__.get("octavia") or {}).get("config") or {}).get(section) or {}
+    keys = keys_of(option, saltenv)
+    if not name:
+        return f"octavia:config:{section}"
+    if name in config or not keys:
+        return f"octavia:config:{section}:{name}"
+    said = __salt__["octavia_pillar.said"](saltenv)
+    keys = [key for key in keys if key in said] or keys
+    # octavia:, or the role that says all of them
+    heads = {said[key][0][0].removesuffix(key) for key in keys if key in said}
+    head = heads.pop() if len(heads) == 1 else "octavia:"
+    return head + ":".join(os.path.commonprefix([key.split(":") for key in keys]))
 
 
 def _read(path):

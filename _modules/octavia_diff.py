@@ -152,5 +152,5 @@ def is_secret(option, saltenv=None):
         known.update(_SECRET_OPTIONS)
         for spec in __salt__["octavia_pillar.data"](saltenv)["conf"]["keys"].values():
             if spec.get("secret"):
-                known.update([*__salt__["octavia_pillar.options"](spec), *([spec["feeds"]] if "feeds" in spec else [])])
+                known.update(__salt__["octavia_pillar.parts"](spec))
     return any(option == name or fnmatch.fnmatch(option, name) for name in known)

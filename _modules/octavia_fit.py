@@ -5,6 +5,8 @@ Each function answers ``{"faults": [...], "warnings": [...]}``: lines that name 
 ``octavia_check`` do.
 """
 
+import ipaddress
+
 from salt.exceptions import CommandExecutionError
 
 # Oldest first, as Octavia orders them, and what it takes where nothing is said.
@@ -36,7 +38,8 @@ def together(saltenv=None):
         if value.get("api:auth_strategy", "keystone") != "keystone":
             warnings.append(f"octavia:api:auth_strategy: is {value['api:auth_strategy']}, so the API lets everybody in")
     if "manager" in sections:
-        faults += [*_jobboard(value), *_times(value)]
+        targets = __salt__["octavia_conf.heartbeat_targets"](saltenv)
+        faults += [*_jobboard(value), *_times(value), *_health_managers(targets)]
     if value.get("identity:insecure"):
         warnings.append("octavia:identity:insecure: is true, so whoever answers for Keystone learns the password")
     return {"faults": [f"octavia:{fault}" for fault in faults], "warnings": warnings}
@@ -125,6 +128,16 @@ def _times(value):
             f"manager:house_keeping:cert_expiry_buffer: must be below the {valid} s of "
             "octavia:certificates:cert_validity_time, else every certificate is rotated all the time"
         )
+
+
+def _health_managers(targets):
+    seen = set()
+    for target in targets:
+        address, _, port = target.rpartition(":")
+        one = ipaddress.ip_address(address), port
+        if one in seen:
+            yield f"manager:health_manager:controller_ip_port_list: holds {target} twice"
+        seen.add(one)
 
 
 # --- the release -----------------------------------------------------------------------------------------------------

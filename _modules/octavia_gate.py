@@ -12,20 +12,9 @@ import os
 from salt.exceptions import CommandExecutionError
 
 _HEARTBEAT_KEY = "health_manager/heartbeat_key"
-
-# Sections whose options are made of several keys, and where the operator says those.
-_MADE_FROM = {
-    "keystone_authtoken": "identity",
-    "service_auth": "identity",
-    "nova": "identity",
-    "neutron": "identity",
-    "glance": "identity",
-    "cinder": "identity",
-    "certificates": "identity",
-    "database": "database",
-    "oslo_messaging_notifications": "notification",
-    "health_manager": "manager:health_manager",
-}
+_PASSPHRASE = "certificates/server_certs_key_passphrase"
+# The first Octavia that takes several: the first encrypts, all decrypt.
+_PASSPHRASES_SINCE = 17
 
 
 def check(text, changes=None, saltenv=None):
@@ -49,38 +38,68 @@ def check(text, changes=None, saltenv=None):
         salt-call octavia_gate.check "[DEFAULT]
         debug = maybe"
     """
-    fault = _heartbeat_fault((changes or {}).get(_HEARTBEAT_KEY), saltenv)
-    if fault:
-        return {"faults": [fault], "warnings": []}
+    guarded = [_heartbeat_key(changes or {}, saltenv), _passphrases(text, changes or {}, saltenv)]
+    guarded = _lines([finding for finding in guarded if finding], saltenv)
+    if guarded["faults"]:
+        return guarded
+    found = _judged(text, saltenv)
+    return {**found, "warnings": guarded["warnings"] + found["warnings"]}
+
+
+def texts(planned, saltenv=None):
+    """
+    Return what speaks against texts of the pillar before they are written to the files that octavia.conf names, as
+    ``check`` does.
+
+    planned
+        ``{section/option: [path, text]}``, as ``octavia_conf.texts`` says.
+
+    Raises CommandExecutionError when the host's Python cannot answer.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_gate.texts '{haproxy_amphora/haproxy_template: [/etc/octavia/template.j2, "{% if %}"]}'
+    """
+    user = __salt__["octavia_pillar.settings"](saltenv)["user"]
+    findings, unchecked = _ask("texts", saltenv, texts=planned, user=user)
+    return {**_lines(findings, saltenv), **unchecked}
+
+
+def _judged(text, saltenv):
+    """What the installed Octavia says, or has said of the same."""
     settings = __salt__["octavia_pillar.settings"](saltenv)
     stamp = f"{settings['state_dir']}/gate.json"
     seen = _seen(text, settings, saltenv)
     passed = _load(stamp)
     if passed.get("seen") == seen:
         return {"faults": [], "warnings": passed["warnings"]}
-    try:
-        findings = __salt__["octavia_host.call"](
-            "gate",
-            "check",
-            saltenv=saltenv,
-            text=text,
-            user=settings["user"],
-            gone=__salt__["octavia_release.gone"](__salt__["octavia_diff.parse"](text), saltenv),
-            contents=_planned(text, saltenv) if __opts__.get("test") else {},
-        )
-    except CommandExecutionError as exc:
-        if __opts__.get("test") and hasattr(exc, "library"):
-            return {"faults": [], "warnings": [], "unchecked": str(exc)}
-        raise
-    found = {
-        f"{level}s": [_line(finding, saltenv) for finding in findings if finding["level"] == level]
-        for level in ("fault", "warning")
-    }
-    if not found["faults"] and not __opts__.get("test"):
+    findings, unchecked = _ask(
+        "gate",
+        saltenv,
+        text=text,
+        user=settings["user"],
+        gone=__salt__["octavia_release.gone"](__salt__["octavia_diff.parse"](text), saltenv),
+        contents=_planned(text, saltenv) if __opts__.get("test") else {},
+    )
+    found = {**_lines(findings, saltenv), **unchecked}
+    lasting = not any(finding.get("passes") for finding in findings)
+    if lasting and not found["faults"] and not __opts__.get("test"):
         os.makedirs(settings["state_dir"], mode=0o755, exist_ok=True)
         note = json.dumps({"seen": seen, "warnings": found["warnings"]})
         __salt__["octavia_file.write"](stamp, note, "root", "root", "0600")
     return found
+
+
+def _ask(module, saltenv, **kwargs):
+    """Findings, and why there are none in a dry run on a host that has no Octavia yet."""
+    try:
+        return __salt__["octavia_host.call"](module, "check", saltenv=saltenv, **kwargs), {}
+    except CommandExecutionError as exc:
+        if __opts__.get("test") and hasattr(exc, "library"):
+            return [], {"unchecked": str(exc)}
+        raise
 
 
 def _planned(text, saltenv):
@@ -89,15 +108,43 @@ def _planned(text, saltenv):
     return {path: content for path, content in files.items() if content is not None}
 
 
-def _heartbeat_fault(change, saltenv):
+def _heartbeat_key(changes, saltenv):
     """Amphorae sign with the key that they were made with: with another one each of them looks dead."""
+    change = changes.get(_HEARTBEAT_KEY)
     if not change or None in change.values() or not __salt__["octavia_pillar.has_amphorae"](saltenv):
         return None
     if __salt__["octavia_pillar.values"](saltenv).get("manager:health_manager:rotate_heartbeat_key"):
         return None
     what = "differs from the one on this host, which the amphorae have: every load balancer would fail over"
     mend = "put the old one back, or rotate it, with octavia:manager:health_manager:rotate_heartbeat_key: true"
-    return _line({"option": _HEARTBEAT_KEY, "what": what, "allowed": mend}, saltenv)
+    return {"option": _HEARTBEAT_KEY, "level": "fault", "what": what, "allowed": mend}
+
+
+def _passphrases(text, changes, saltenv):
+    """Jobs hold certificates that one service has encrypted and another decrypts, maybe after the change."""
+    if _PASSPHRASE not in changes or not __salt__["octavia_pillar.has_amphorae"](saltenv):
+        return None
+    there = __salt__["octavia_file.read"](__salt__["octavia_pillar.settings"](saltenv)["conf_file"])
+    old, new = _phrases(there or "", saltenv), _phrases(text, saltenv)
+    if not old or old & new:
+        return None
+    found = {"option": _PASSPHRASE, "level": "warning", "allowed": "deploy when no job is in flight"}
+    published = __salt__["octavia_pillar.data"](saltenv)["conf"]["keys"][_PASSPHRASE.replace("/", ":")]["published"]
+    # a published one must not stay, in second place neither
+    if __salt__["octavia_release.facts"](saltenv)["octavia"] < _PASSPHRASES_SINCE or old <= set(published):
+        what = "differs from the one on this host: jobs in flight whose certificates that one has encrypted fail"
+    else:
+        found["level"] = "fault"
+        what = "has none of those on this host: jobs in flight could not decrypt their certificates"
+        found["allowed"] = (
+            "put the new one before the old one, deploy to every controller, and take the old one out later"
+        )
+    return {**found, "what": what}
+
+
+def _phrases(text, saltenv):
+    written = __salt__["octavia_diff.parse"](text).get(_PASSPHRASE, "")
+    return {phrase.strip().strip("'\"") for phrase in written.split(",")} - {""}
 
 
 def _seen(text, settings, saltenv):
@@ -122,31 +169,14 @@ def _load(path):
     return note if isinstance(note, dict) and isinstance(note.get("warnings"), list) else {}
 
 
+def _lines(findings, saltenv):
+    return {
+        f"{level}s": [_line(finding, saltenv) for finding in findings if finding["level"] == level]
+        for level in ("fault", "warning")
+    }
+
+
 def _line(finding, saltenv):
     allowed = f"; {finding['allowed']}" if finding.get("allowed") else ""
-    return f"{origin(finding['option'], saltenv)} ({finding['option']}): {finding['what']}{allowed}"
-
-
-def origin(option, saltenv=None):
-    """
-    Return the pillar key that an option of octavia.conf (``section/option``) comes from.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-call octavia_gate.origin database/connection
-    """
-    section, _, name = option.partition("/")
-    if not name:
-        return f"octavia:config:{section}"
-    config = (__pillar__.get("octavia") or {}).get("config") or {}
-    if name in (config.get(section) or {}):
-        return f"octavia:config:{section}:{name}"
-    keys = __salt__["octavia_conf.keys_of"](option, saltenv)
-    if len(keys) == 1:
-        said = __salt__["octavia_pillar.said"](saltenv).get(keys[0])
-        return said[0][0] if said else f"octavia:{keys[0]}"
-    if keys:
-        return f"octavia:{os.path.commonprefix([key.split(':')[0] for key in keys])}"
-    return f"octavia:{_MADE_FROM[section]}" if section in _MADE_FROM else f"octavia:config:{section}:{name}"
+    key = __salt__["octavia_conf.origin"](finding["option"], saltenv)
+    return f"{key} ({finding['option']}): {finding['what']}{allowed}"

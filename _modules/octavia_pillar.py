@@ -142,6 +142,22 @@ def options(spec, octavia=None):
     ]
 
 
+def parts(spec):
+    """
+    Return the options of octavia.conf (``section/option``) that take the value of a key as it is, or are made from it.
+
+    spec
+        An entry of ``keys`` in ``octavia/conf.yaml``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_pillar.parts '{feeds: database/connection}'
+    """
+    return [*options(spec), *options({"option": spec.get("feeds", [])})]
+
+
 def is_known(entry, octavia):
     """
     Tell whether an Octavia has an option, by the ``since`` and ``until`` of a key or of one of its options.

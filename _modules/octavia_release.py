@@ -248,7 +248,7 @@ class _Hop:
                 near = difflib.get_close_matches(name, known, 1, 0.7)
                 what = f"is no option of {self._label(self.end)}"
                 do = f"say {section}/{near[0]} if that is meant, else take it out" if near else do
-            lines.append(f"{self._place(option)}: {option} {what}: {do}")
+            lines.append(f"{self._origin(option)}: {option} {what}: {do}")
         return lines
 
     def renamed(self):
@@ -259,7 +259,7 @@ class _Hop:
                 continue
             what = f"is {new}" + (f" since {self._label(since)}" if since else ", and this an old name of it")
             do = f"say {new}" if self._is_said(option, config=True) else "nothing, the formula writes the new name"
-            lines.append(f"{self._place(option)}: {option} {what}: {do}")
+            lines.append(f"{self._origin(option)}: {option} {what}: {do}")
         return lines
 
     def changed(self):
@@ -274,7 +274,7 @@ class _Hop:
                 found = [f"takes effect since {self._label(self._since(option, bool))}: see that it is meant"]
             elif option not in self.then and old and self._reads(option):
                 found = self._default(option, old, new)
-            lines += [f"{self._place(option)}: {option} {what}" for what in found]
+            lines += [f"{self._origin(option)}: {option} {what}" for what in found]
         return lines
 
     def notes(self):
@@ -284,7 +284,7 @@ class _Hop:
                 option = note.get("set") or note.get("unset") or next(iter(note.get("is", {})), "")
                 label = self._label(note["since"])
                 if "/" in option:
-                    lines.append(f"{self._place(option)}: {option}: {note['what']}, since {label}: {note['do']}")
+                    lines.append(f"{self._origin(option)}: {option}: {note['what']}, since {label}: {note['do']}")
                 else:
                     lines.append(f"{label}: {note['what']}: {note['do']}")
         foreign = sorted({option.split("/")[0] for option in self.now if self._foreign(option)})
@@ -370,30 +370,17 @@ class _Hop:
             return False
         return bool(set(self.conf["sections"].get(section, self.roles)) & set(self.roles))
 
-    def _keys(self, option):
-        """The pillar keys that feed an option, those first that the pillar says."""
-        found = [
-            entry["key"] for entry in self.map["renamed"] if option in (entry["old"], entry["new"]) and "key" in entry
-        ]
-        found += __salt__["octavia_conf.keys_of"](option, self.saltenv)
-        return sorted(found, key=lambda key: key not in self.said)
+    def _origin(self, option):
+        return __salt__["octavia_conf.origin"](option, self.saltenv)
 
     def _is_said(self, option, config=False):
-        """Whether the pillar says an option, by a key or (with `config` only) in octavia:config."""
+        """Whether the pillar says an option, by a key of its own or (with `config` only) in octavia:config."""
         section, name = option.split("/")
-        said = name in (self.config.get(section) or {})
-        return said or (not config and any(key in self.said for key in self._keys(option)))
-
-    def _place(self, option):
-        """The pillar key of an option: where it is said, else where it can be."""
-        section, name = option.split("/")
-        keys = self._keys(option)
-        if self._is_said(option, config=True) or (not keys and option not in self.now and option not in self.then):
-            return f"octavia:config:{section}:{name}"
-        if not keys:
-            # what octavia_conf makes of no key in particular is the login of the service user
-            return "octavia:identity"
-        return self.said[keys[0]][0][0] if keys[0] in self.said else f"octavia:{keys[0]}"
+        if name in (self.config.get(section) or {}):
+            return True
+        keys = () if config else __salt__["octavia_conf.keys_of"](option, self.saltenv)
+        direct = __salt__["octavia_pillar.options"]
+        return any(key in self.said and option in direct(self.conf["keys"][key]) for key in keys)
 
     def _label(self, octavia):
         """``Octavia 16 (2025.1, epoxy)``."""

@@ -8,7 +8,9 @@ Nothing here reads or writes a file of the host.
 """
 
 import datetime
+import hashlib
 import importlib.util
+import ipaddress
 
 from salt.exceptions import CommandExecutionError
 
@@ -55,8 +57,8 @@ def authority(name, passphrase=None, key="rsa-4096", days=3650, subject=None):
     Return a new authority, as ``{"cert": text, "key": text}``.
 
     name
-        Common name. Eight digits of its key's identifier are put behind it, since authorities that follow one another
-        must not share a name: amphorae of older releases find the one that signed by its name alone.
+        Common name. Authorities that follow one another must not share one: where certificates have no identifiers of
+        keys, as those of amphorae before Octavia 19, the name alone tells who signed them.
 
     passphrase
         Encrypts the key. Not from a command line, which others see.
@@ -80,7 +82,7 @@ def authority(name, passphrase=None, key="rsa-4096", days=3650, subject=None):
 
     private = _private(key)
     known = x509.SubjectKeyIdentifier.from_public_key(private.public_key())
-    named = _name(f"{name} {known.digest.hex()[:8]}", subject)
+    named = _name(name, subject)
     builder = (
         _builder(private.public_key(), named, named, days)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
@@ -123,7 +125,7 @@ def client(name, cert, private, passphrase=None, key="rsa-4096", days=365, subje
     if not pem.belong(issuer, signer):
         raise CommandExecutionError("the authority that is to sign has a key that is not its own")
     own = _private(key)
-    end = _end(issuer) - _now()
+    end = pem.moment(issuer, "not_valid_after") - _now()
     builder = (
         _builder(own.public_key(), _name(name, subject), issuer.subject, min(days, end / datetime.timedelta(days=1)))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
@@ -195,8 +197,6 @@ def _issuer_identifier(issuer):
 
 
 def _general(name):
-    import ipaddress
-
     from cryptography import x509
 
     try:
@@ -247,8 +247,6 @@ def facts(text):
 
 
 def _facts(certificate):
-    import hashlib
-
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -258,32 +256,17 @@ def _facts(certificate):
         named = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         named = ()
-    end = _end(certificate)
+    end = _pem().moment(certificate, "not_valid_after")
     return {
         "subject": certificate.subject.rfc4514_string(),
         "issuer": certificate.issuer.rfc4514_string(),
-        "begins": _begin(certificate).isoformat(),
+        "begins": _pem().moment(certificate, "not_valid_before").isoformat(),
         "ends": end.isoformat(),
         "days": (end - _now()) / datetime.timedelta(days=1),
         "key": f"{'ec' if hasattr(public, 'curve') else 'rsa'}-{public.key_size}",
         "key_id": hashlib.sha256(encoded).hexdigest()[:16],
         "names": [str(name.value) for name in named],
     }
-
-
-def _begin(certificate):
-    return _aware(certificate, "not_valid_before")
-
-
-def _end(certificate):
-    return _aware(certificate, "not_valid_after")
-
-
-def _aware(certificate, name):
-    # cryptography 42 and newer warn of dates without zone, older ones have no others
-    if hasattr(certificate, f"{name}_utc"):
-        return getattr(certificate, f"{name}_utc")
-    return getattr(certificate, name).replace(tzinfo=datetime.timezone.utc)  # noqa: UP017 Salt 3006 brings Python 3.10
 
 
 # --- judged
@@ -341,10 +324,10 @@ def faults(material, passphrase=None):
 
 
 def _dated(certificate):
-    if _end(certificate) < _now():
-        yield f"holds a certificate that expired on {_end(certificate):%Y-%m-%d}"
-    if _begin(certificate) > _now():
-        yield f"holds a certificate that is not valid before {_begin(certificate):%Y-%m-%d %H:%M} UTC"
+    if ended := _pem().expired(certificate):
+        yield f"holds a certificate that expired on {ended}"
+    if begins := _pem().early(certificate):
+        yield f"holds a certificate that is not valid before {begins}"
 
 
 def _unfit_authority(certificate):

@@ -62,7 +62,8 @@ def managed(name):
 def texts(name):
     """
     Ensure that the files whose text stands in the pillar hold it, root:octavia 0640: the audit map and the template of
-    haproxy's configuration. Nothing in them is rendered. ``changes`` shows the lines that differ.
+    haproxy's configuration. Nothing in them is rendered. They are read as Octavia will read them first: one that it
+    would refuse never replaces a good one. ``changes`` shows the lines that differ.
 
     name
         Any text.
@@ -75,18 +76,25 @@ def texts(name):
     ret = {"name": name, "result": True, "changes": {}, "comment": "Every text of the pillar is in its file"}
     try:
         owner = ("root", __salt__["octavia_pillar.settings"](saltenv=__env__)["group"], "0640")
-        due = []
-        for path, new in __salt__["octavia_conf.texts"](saltenv=__env__).values():
+        due, planned = [], {}
+        for option, (path, new) in __salt__["octavia_conf.texts"](saltenv=__env__).items():
             old = __salt__["octavia_file.read"](path)
             changes = {} if old is None else __salt__["octavia_file.ownership"](path, *owner)
             if old != new:
                 changes["text"] = _lines(old, new)
+                planned[option] = [path, new]
             if changes:
                 due.append((path, new))
                 ret["changes"].update({f"{path} {thing}": change for thing, change in changes.items()})
+        checked = __salt__["octavia_gate.texts"](planned, saltenv=__env__) if planned else {}
+        if checked.get("faults"):
+            ret.update(result=False, changes={}, comment="\n".join(checked["faults"]))
+            return ret
         paths = ", ".join(path for path, _new in due)
         if due and __opts__["test"]:
             ret.update(result=None, comment=f"{paths} would be written")
+            if "unchecked" in checked:
+                ret["comment"] += f" (not checked: {checked['unchecked']})"
         elif due:
             for path, new in due:
                 __salt__["octavia_file.write"](path, new, *owner)

@@ -135,6 +135,20 @@ BAD = [
     ({"cache:members": ["mc:0"]}, "cache:members: entry 1 has port 0, must be between 1 and 65535"),
     ({"message_queue:members": ["openstack:hunter2@mq"]},
      "message_queue:members: entry 1 has no host that is a host name or an IP address"),
+    ({"manager:health_manager:controller_ip_port_list": ["ctl1:5555"]},
+     "manager:health_manager:controller_ip_port_list: entry 1 has no host that is an IP address; an amphora may know "
+     "no names"),
+    ({"manager:health_manager:controller_ip_port_list": ["172.16.0.12", {"host": "::"}]},
+     "manager:health_manager:controller_ip_port_list: entry 2 has an unspecified address, to which no amphora can "
+     "send"),
+    ({"manager:health_manager:controller_ip_port_list": ["172.16.0.12:0"]},
+     "manager:health_manager:controller_ip_port_list: entry 1 has port 0, must be between 1 and 65535"),
+    ({"manager:health_manager:controller_ip_port_list": [{"port": 5555}]},
+     "manager:health_manager:controller_ip_port_list: entry 1 has no host that is an IP address"),
+    ({"manager:health_manager:controller_ip_port_list": ["fd00::c", "[fd00:0::c]:5555", "172.16.0.12"]},
+     "manager:health_manager:controller_ip_port_list: holds fd00:0::c:5555 twice"),
+    ({"manager:health_manager:controller_ip_port_list": ["172.16.0.12", "172.16.0.12:5555"]},
+     "manager:health_manager:controller_ip_port_list: holds 172.16.0.12:5555 twice"),
     # unknown keys, wrong shapes
     ({"databse": {"host": "x"}}, "databse: is not a key; nearest known: octavia:database"),
     ({"database:passwrd": "hunter2"}, "database:passwrd: is not a key; nearest known: octavia:database:password"),

@@ -58,7 +58,7 @@ class Pem:
 class Issued:
     """A certificate and its key as PEM, made for a test: of an authority of its own, or `by` another Issued."""
 
-    def __init__(self, name, by=None, days=30, authority=True, passphrase=None):
+    def __init__(self, name, by=None, days=30, authority=True, passphrase=None, begins=-100):
         from cryptography import x509
         from cryptography.hazmat.primitives import hashes, serialization
         from cryptography.hazmat.primitives.asymmetric import ec
@@ -68,7 +68,7 @@ class Issued:
         now, issuer = datetime.now(UTC), by or self
         certificate = (
             x509.CertificateBuilder(issuer._name, self._name, self._key.public_key(), x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=100))
+            .not_valid_before(now + timedelta(days=begins))
             .not_valid_after(now + timedelta(days=days))
             .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
             .sign(issuer._key, hashes.SHA256())

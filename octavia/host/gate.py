@@ -41,7 +41,7 @@ def check(text, user=None, contents=None, gone=None):
         ``{"section/name": sentence}`` about options that other releases have.
 
     ``option`` is "section/name", or a section where all of it is meant; ``level`` is ``fault``, or ``warning``
-    for what Octavia would run with.
+    for what Octavia would run with. ``passes`` is added to what time alone may mend.
     """
     return Gate().findings(text, user, contents or {}, gone or {})
 
@@ -104,8 +104,8 @@ class Gate:
             registry.forget(added)
         return [finding for _, finding in sorted(self.found, key=lambda found: found[0])]
 
-    def add(self, option, what, allowed="", level="fault", line=None):
-        finding = {"option": option, "level": level, "what": what, "allowed": allowed}
+    def add(self, option, what, allowed="", level="fault", line=None, **more):
+        finding = {"option": option, "level": level, "what": what, "allowed": allowed, **more}
         line = self.lines.get(option, 0) if line is None else line
         if (line, finding) not in self.found:
             self.found.append((line, finding))

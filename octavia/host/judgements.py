@@ -7,13 +7,17 @@ Each function takes the ``Gate``: ``gate.values`` has what the text sets, ``gate
 """
 
 import collections
+import contextlib
+import functools
 import importlib.util
+import ipaddress
 import logging
 import re
 from logging import handlers
 
 pem = load("pem")  # noqa: F821 the worker gives its load() to what it loads
 registry = load("registry")  # noqa: F821
+texts = load("texts")  # noqa: F821
 
 # option -> the entry points that its value, or each of its values, names
 PLUGINS = {
@@ -47,6 +51,7 @@ JOBBOARD_LIBRARIES = {
     "zookeeper_taskflow_driver": "kazoo",
 }
 QUEUE = "rabbit://user:password@host:port/virtual_host"
+TARGET = "address:port, an IPv6 address without brackets"
 DATABASE = "mysql+pymysql://user:password@host:port/database"
 
 # section: certificate authorities, certificate, key, passphrase of the key. Those of the amphora agent lie in
@@ -91,8 +96,6 @@ TLS_DICTS = {
 }
 FILES = (
     "DEFAULT/log_config_append",
-    "amphora_agent/logging_template_override",
-    "haproxy_amphora/haproxy_template",
     "vault/token_file",
 )
 LOG_FORMATS = (
@@ -117,6 +120,9 @@ def judge(gate, user, contents):
         queues,
         databases,
         named_files,
+        named_texts,
+        health_managers,
+        log_targets,
         certificates,
         amphora_certificates,
         tls,
@@ -219,14 +225,24 @@ def _database(gate, option, text):
 
 def named_files(gate):
     named = [*FILES]
-    if gate.get("audit/enabled"):
-        named.append("audit/audit_map_file")
     # Without its file oslo.policy keeps to the defaults; a relative name is looked for in several directories.
     if str(gate.values.get("oslo_policy/policy_file") or "").startswith("/"):
         named.append("oslo_policy/policy_file")
     for option in named:
         if gate.values.get(option):
             _read(gate, option, gate.values[option])
+
+
+def named_texts(gate):
+    for option, parse in texts.PARSERS.items():
+        path = gate.values.get(option)
+        if option == "audit/audit_map_file":
+            # Nobody reads it else, and where nothing is said the default is read.
+            path = gate.get(option) if gate.get("audit/enabled") else None
+            _place(gate, option, "audit/enabled")
+        data = _read(gate, option, path) if path else None
+        if data is not None:
+            _parsed(gate, functools.partial(parse, gate.files, path), option, path, data)
 
 
 def certificates(gate):
@@ -255,9 +271,12 @@ def _trio(gate, options, passphrase=None):
     if not found:
         return
     authority = certificate[0] == "certificates/ca_certificate"
+    level = "fault" if authority else "warning"
     if pem.expired(found[0]):
-        level = "fault" if authority else "warning"
         _blame(gate, *certificate[:2], f"holds a certificate that expired on {pem.expired(found[0])}", level)
+    if pem.early(found[0]):
+        what = f"holds a certificate that is not valid before {pem.early(found[0])}"
+        _blame(gate, *certificate[:2], what, level, passes=True)
     if authority and not pem.is_authority(found[0]):
         _blame(gate, *certificate[:2], "holds a certificate that is not one of a certificate authority")
     if private and not pem.belong(found[0], private):
@@ -293,10 +312,48 @@ def _parsed(gate, parse, option, path, data, *more):
         _blame(gate, option, path, bad)
 
 
-def _blame(gate, option, path, what, level="fault"):
+def _blame(gate, option, path, what, level="fault", **more):
     # A path inside of a URL or dict is no secret, though the option is.
-    shown = gate.shown(option, path) if gate.values.get(option) == path else gate.masked(path)
-    gate.add(option, f"{shown} {what}", level=level)
+    shown = gate.shown(option, path) if gate.values.get(option, path) == path else gate.masked(path)
+    gate.add(option, f"{shown} {what}", level=level, **more)
+
+
+# -- what amphorae refuse, or cannot reach --------------------------------------------------------------
+
+
+def health_managers(gate):
+    """Amphorae split each entry at its last colon; one that they cannot use ends all heartbeats, or hides the rest."""
+    option = "health_manager/controller_ip_port_list"
+    seen = set()
+    for entry in gate.values.get(option) or ():
+        shown = gate.shown(option, entry)
+        host, _, port = entry.rpartition(":")
+        address = _address(host)
+        target = address, int(port) if re.fullmatch("[0-9]{1,5}", port) else None
+        if not address and not _address(entry):
+            what = "has brackets" if host.startswith("[") else "has no IP address, and an amphora may know no names"
+            gate.add(option, f"{shown} {what}", TARGET)
+        elif not address or not 1 <= (target[1] or 0) <= 65535:
+            gate.add(option, f"{shown} has no port", TARGET)
+        elif address.is_unspecified:
+            gate.add(option, f"{shown} is no address that an amphora can send to", TARGET)
+        elif target in seen:
+            gate.add(option, f"{shown} is there twice", "each health manager once")
+        seen.add(target)
+
+
+def _address(text):
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(text)
+
+
+def log_targets(gate):
+    """They are split when an amphora is built, which fails without a port."""
+    for name in ("admin", "tenant"):
+        option = f"amphora_agent/{name}_log_targets"
+        for entry in gate.values.get(option) or ():
+            if not re.fullmatch(".+:[0-9]+", entry):
+                gate.add(option, f"{gate.shown(option, entry)} has no port", "host:port, separated by commas")
 
 
 # -- what Octavia and the libraries refuse ----------------------------------------------------------------

@@ -65,12 +65,15 @@ def certificates(data):
 
 
 def authorities(data):
-    """Raise Bad unless a file holds a certificate that has not expired; the rest of a large bundle is not read."""
-    ends = []
+    """Raise Bad unless a file holds a certificate that is valid now; the rest of a large bundle is not read."""
+    ends, begins = [], []
     for block in CERTIFICATE.finditer(data):
-        ends.append(expired(*certificates(block[0])))
-        if not ends[-1]:
+        (found,) = certificates(block[0])
+        if not expired(found) and not early(found):
             return
+        (ends if expired(found) else begins).append(expired(found) or early(found))
+    if begins:
+        raise Bad(f"holds no certificate that is valid before {min(begins)}")
     if not ends:
         certificates(data)
     raise Bad(f"holds only certificates that have expired, the last on {max(ends)}")
@@ -104,10 +107,21 @@ def belong(certificate, private):
 
 def expired(certificate):
     """Return the date on which a certificate ended, or None when it has not."""
-    # cryptography 42 and newer warn of dates without zone, older ones have no others.
-    name = "not_valid_after_utc" if hasattr(x509.Certificate, "not_valid_after_utc") else "not_valid_after"
-    end = getattr(certificate, name).replace(tzinfo=UTC)
+    end = moment(certificate, "not_valid_after")
     return end.date().isoformat() if end < datetime.datetime.now(UTC) else None
+
+
+def early(certificate):
+    """Return the time at which a certificate will begin, or None when it has; the date alone may be today's."""
+    begin = moment(certificate, "not_valid_before")
+    return f"{begin:%Y-%m-%d %H:%M} UTC" if begin > datetime.datetime.now(UTC) else None
+
+
+def moment(certificate, name):
+    """When a certificate begins (``not_valid_before``) or ends (``not_valid_after``)."""
+    # cryptography 42 and newer warn of dates without zone, older ones have no others.
+    aware = f"{name}_utc"
+    return getattr(certificate, aware if hasattr(certificate, aware) else name).replace(tzinfo=UTC)
 
 
 def is_authority(certificate):

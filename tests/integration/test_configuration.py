@@ -54,6 +54,33 @@ def test_what_octavia_would_not_take_touches_no_service(controller, wanted, conf
     assert changed(apply(controller)) == {}
 
 
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (
+            {"api": {"audit": {"enabled": True, "map": "[custom_actions]\nfailover = do/failover\n"}}},
+            "octavia:api:audit:map (audit/audit_map_file): gives failover of [custom_actions] a value",
+        ),
+        (
+            {"manager": {"haproxy_amphora": {"template": "global\n{% if x %}\n"}}},
+            "octavia:manager:haproxy_amphora:template (haproxy_amphora/haproxy_template): is no template that Jinja "
+            "reads: line 2: ",
+        ),
+    ],
+    ids=["audit map", "template"],
+)
+def test_a_text_that_octavia_would_not_take_is_not_written(controller, wanted, change, line):
+    before, still = pids(controller), _still(controller)
+    controller.put_pillar(wanted(change))
+    for test in (True, False):
+        states = apply(controller, test=test, check=False)
+        assert fault(states).startswith(line), fault(states)
+        assert changed(states) == {}
+    assert (pids(controller), _still(controller)) == (before, still)
+    controller.put_pillar(wanted())
+    assert changed(apply(controller)) == {}
+
+
 def test_what_a_service_takes_over_while_it_runs_restarts_nobody(controller, wanted):
     before = pids(controller)
     controller.put_pillar(wanted({"config": {"health_manager": {"heartbeat_interval": 11}}}))

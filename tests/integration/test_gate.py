@@ -130,7 +130,7 @@ def test_octavia_itself_loads_it(python, example):
 def test_all_that_the_formula_renders_from_the_example_is_sound(python, contents, example, record_property):
     assert example.count(" = ") > 80
     other = Issued("somebody")
-    for path in re.findall("= (/\\S+[.](?:pem|conf|j2|yaml))$", example, re.M):
+    for path in re.findall("= (/\\S+[.](?:pem|conf|j2|yaml|template))$", example, re.M):
         contents.setdefault(path, other.key if "key" in path else other.certificate)
     assert python.check(example, contents=contents) == [[]]
     record_property("cpu", python.cpu)
@@ -141,7 +141,25 @@ def test_all_that_the_formula_renders_from_the_example_is_sound(python, contents
 # --- what is wrong
 
 ISSUED = Issued("some CA")
-CONTENTS = {"/ca.pem": ISSUED.certificate, "/ca.key": ISSUED.key, "/other.key": Issued("other").key, "/text": "hello"}
+EARLY = Issued("early CA", begins=2)
+CONTENTS = {
+    "/ca.pem": ISSUED.certificate,
+    "/ca.key": ISSUED.key,
+    "/other.key": Issued("other").key,
+    "/text": "hello",
+    "/early.pem": EARLY.certificate,
+    "/early.key": EARLY.key,
+    "/map.conf": "[path_keywords]\nloadbalancers = loadbalancer\n",
+    "/nonsense.conf": "[path_keywords]\nnonsense\n",
+    "/twice.conf": "[path_keywords]\na = b\nA = b\n",
+    "/percent.conf": "[custom_actions]\na = 100%\n",
+    "/action.conf": "[custom_actions]\nfailover = do/failover\n",
+    "/resource.conf": "[service_endpoints]\nload-balancer = lb\n",
+    "/good.j2": "{{ listener.id | hash_amp_id }}\n{% include 'text' %}",
+    "/bad.j2": "global\n{% if x %}\n{% endfor %}\n",
+    "/filter.j2": "{{ x | nonsense }}",
+    "/lonely.j2": "{% extends 'base.j2' %}",
+}
 SECRET = "correct-horse-battery"
 # section, lines, the findings; a tuple of releases at the end where it is not the same in all
 BAD = [
@@ -247,7 +265,48 @@ BAD = [
     ("DEFAULT", "shell_completion = x", "fault DEFAULT/shell_completion there is no such option"),
     ("DEFAULT", "config_source = vault\n[vault]\ndriver = remote_file\nuri = http://192.0.2.1/", None),
     ("haproxy_amphora", "haproxy_template = /none.j2", 'fault haproxy_amphora/haproxy_template "/none.j2" does not'),
+    ("haproxy_amphora", "haproxy_template = /good.j2", None),
+    ("haproxy_amphora", "haproxy_template = /bad.j2",
+     'fault haproxy_amphora/haproxy_template "/bad.j2" is no template that Jinja reads: line 3: Encountered unknown '
+     "tag 'endfor'"),
+    ("haproxy_amphora", "haproxy_template = /filter.j2",
+     'fault haproxy_amphora/haproxy_template "/filter.j2" is no template that Jinja reads: line 1: No filter named'),
+    ("haproxy_amphora", "haproxy_template = /lonely.j2",
+     'fault haproxy_amphora/haproxy_template "/lonely.j2" needs base.j2 beside it, which does not exist'),
+    ("amphora_agent", "logging_template_override = /text",
+     'fault amphora_agent/logging_template_override "/text" must be called 10-rsyslog.conf.template'),
+    ("amphora_agent", "tenant_log_targets = 10.0.0.1:514,10.0.0.2",
+     'fault amphora_agent/tenant_log_targets "10.0.0.2" has no port host:port'),
+    ("health_manager", "controller_ip_port_list = 10.0.0.1:5555,fd00::1:5555", None),
+    ("health_manager", "controller_ip_port_list = 10.0.0.1:5555,ctl2:5555",
+     'fault health_manager/controller_ip_port_list "ctl2:5555" has no IP address'),
+    ("health_manager", "controller_ip_port_list = 10.0.0.1",
+     'fault health_manager/controller_ip_port_list "10.0.0.1" has no port address:port'),
+    ("health_manager", "controller_ip_port_list = [fd00::1]:5555",
+     'fault health_manager/controller_ip_port_list "[fd00::1]:5555" has brackets'),
+    ("health_manager", "controller_ip_port_list = 0.0.0.0:5555",
+     'fault health_manager/controller_ip_port_list "0.0.0.0:5555" is no address that an amphora can send to'),
+    ("health_manager", "controller_ip_port_list = 10.0.0.1:5555,10.0.0.1:5555",
+     'fault health_manager/controller_ip_port_list "10.0.0.1:5555" is there twice'),
+    ("certificates", "ca_certificate = /early.pem\nca_private_key = /early.key",
+     'fault certificates/ca_certificate "/early.pem" holds a certificate that is not valid before 2'),
+    ("oslo_messaging_rabbit", "ssl_cert_file = /early.pem",
+     'warning oslo_messaging_rabbit/ssl_cert_file "/early.pem" holds a certificate that is not valid before 2'),
+    ("haproxy_amphora", "server_ca = /early.pem",
+     'fault haproxy_amphora/server_ca "/early.pem" holds no certificate that is valid before 2'),
     ("audit", "enabled = true\naudit_map_file = /none.conf", 'fault audit/audit_map_file "/none.conf" does not exist'),
+    ("audit", "enabled = true", 'fault audit/audit_map_file "/etc/octavia/octavia_api_audit_map.conf" does not exist'),
+    ("audit", "enabled = true\naudit_map_file = /map.conf", None),
+    ("audit", "enabled = true\naudit_map_file = /nonsense.conf",
+     'fault audit/audit_map_file "/nonsense.conf" has neither [section] nor name = value on line 2'),
+    ("audit", "enabled = true\naudit_map_file = /twice.conf",
+     'fault audit/audit_map_file "/twice.conf" says on line 3 what it has said before'),
+    ("audit", "enabled = true\naudit_map_file = /percent.conf",
+     'fault audit/audit_map_file "/percent.conf" has a % in [custom_actions] that stands for nothing'),
+    ("audit", "enabled = true\naudit_map_file = /action.conf",
+     'fault audit/audit_map_file "/action.conf" gives failover of [custom_actions] a value that is no action'),
+    ("audit", "enabled = true\naudit_map_file = /resource.conf",
+     'fault audit/audit_map_file "/resource.conf" gives load-balancer of [service_endpoints] a value that is no type'),
     ("DEFAULT", "logging_default_format_string = %(message)s %z",
      "fault DEFAULT/logging_default_format_string is no format"),
     ("DEFAULT", "default_log_levels = octavia=LOUD", 'fault DEFAULT/default_log_levels "octavia=LOUD" has no level'),
@@ -281,6 +340,42 @@ def test_all_of_it_at_once_is_found_too(python, verdicts):
     assert len(found) > len(BAD) / 2
     assert not [each for each in found if "ended with" in each["what"]]
     assert SECRET not in str(found)
+
+
+def test_what_octavia_and_its_libraries_bring_themselves_is_sound(python):
+    """Octavia's own template with those beside it, and the audit maps of pycadf for other services."""
+    here = "import octavia.common.jinja.haproxy.combined_listeners as c; print(c.__path__[0])"
+    templates = python.machine.run([python.path, "-Ic", here]).stdout.strip()
+    prefix = python.path.removesuffix("/bin/python3").removesuffix("/usr")
+    maps = python.machine.run(["find", f"{prefix}/etc/pycadf", "-name", "*_audit_map.conf"]).stdout.split()
+    assert len(maps) > 5
+    text = f"[haproxy_amphora]\nhaproxy_template = {templates}/templates/haproxy.cfg.j2\n[audit]\nenabled = true\n"
+    assert python.check(*(f"{text}audit_map_file = {path}\n" for path in maps)) == [[]] * len(maps)
+
+
+def test_a_map_is_refused_where_the_middleware_fails_or_leaves_something_out(python):
+    """What it does with one is asked of itself."""
+    ask = (
+        "import sys; from keystonemiddleware.audit import _api;"
+        "print(_api.OpenStackAuditApi('/dev/stdin')._MAP.custom_actions)"
+    )
+    for name in ("/nonsense.conf", "/twice.conf", "/percent.conf", "/map.conf"):
+        done = python.machine.run([python.path, "-Ic", ask], input=CONTENTS[name], check=False)
+        assert (done.returncode == 0) is (name in ("/percent.conf", "/map.conf")), done.stderr
+        if name == "/percent.conf":
+            assert done.stdout.strip() == "{}"
+
+
+def test_texts_are_judged_alone_too(python):
+    planned = {
+        "audit/audit_map_file": ["/etc/octavia/audit_map.conf", CONTENTS["/action.conf"]],
+        "haproxy_amphora/haproxy_template": ["/etc/octavia/haproxy_template.cfg.j2", CONTENTS["/good.j2"]],
+    }
+    found = python.ask(("texts", "check", {"texts": planned, "user": "octavia"}))[0]
+    assert [(each["option"], each["what"].split(" ")[0]) for each in found] == [
+        ("audit/audit_map_file", "gives"),
+        ("haproxy_amphora/haproxy_template", "needs"),
+    ]
 
 
 DRIVER = """

@@ -479,7 +479,7 @@ octavia:
       log_retry_count: 6
       log_retry_interval: 3
       log_queue_size: 10001
-      logging_template_override: /etc/octavia/rsyslog.conf.j2
+      logging_template_override: /etc/octavia/rsyslog/10-rsyslog.conf.template
       forward_all_logs: false
       disable_local_log_storage: false
     keepalived_vrrp:

@@ -10,6 +10,7 @@ import importlib.util
 import os
 import sys
 import types
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,9 @@ OPTIONS = {
     ],
     "controller_worker": [cfg.StrOpt("client_ca")],
     "haproxy_amphora": [cfg.StrOpt("client_cert"), cfg.StrOpt("server_ca"), cfg.StrOpt("haproxy_template")],
+    "health_manager": [cfg.ListOpt("controller_ip_port_list")],
+    "audit": [cfg.BoolOpt("enabled"), cfg.StrOpt("audit_map_file", default="/default_map.conf")],
+    "amphora_agent": [cfg.ListOpt("admin_log_targets"), cfg.StrOpt("logging_template_override")],
     "task_flow": [cfg.DictOpt("jobboard_redis_backend_ssl_options")],
 }
 FORM = "[section], or option = value"
@@ -60,12 +64,17 @@ def gate():
     keystoneauth.loading = types.ModuleType("keystoneauth1.loading")
     exceptions = types.ModuleType("keystoneauth1.exceptions")
     exceptions.ClientException = type("ClientException", (Exception,), {})
+    cadf = types.ModuleType("pycadf")
+    cadf.cadftaxonomy = types.ModuleType("pycadf.cadftaxonomy")
+    cadf.cadftaxonomy.is_valid_action = lambda value: value.startswith(("create", "update", "unknown"))
+    cadf.cadftaxonomy.is_valid_resource = lambda value: value.startswith(("service", "data", "unknown"))
     spec = importlib.util.spec_from_file_location("worker", ROOT / "octavia" / "host" / "worker.py")
     worker = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(worker)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "keystoneauth1", keystoneauth)
         patch.setitem(sys.modules, "keystoneauth1.exceptions", exceptions)
+        patch.setitem(sys.modules, "pycadf", cadf)
         gate = worker.load("gate")
         patch.setattr(
             gate.registry,
@@ -270,6 +279,8 @@ def pki():
     client = Issued("controller", by=client_ca, authority=False)
     old, twin = Issued("old CA", days=-1), Issued("controller CA")
     expired = Issued("controller", by=client_ca, authority=False, days=-1)
+    early = Issued("early CA", begins=2)
+    early_client = Issued("controller", by=client_ca, authority=False, begins=2)
     return {
         "/ca.pem": ca.certificate,
         "/ca.key": ca.key,
@@ -287,6 +298,10 @@ def pki():
         "/broken.pem": ca.certificate.replace("MII", "AAA"),
         "/broken.key": client.key[:60] + client.key[70:],
         "/text": "hello\n",
+        "/early.pem": early.certificate,
+        "/early.key": early.key,
+        "/early_client.pem": early_client.certificate + early_client.key,
+        "/early_and_old.pem": old.certificate + early.certificate,
     }
 
 
@@ -313,6 +328,7 @@ CA, KEY, PASSPHRASE = (
     "certificates/ca_private_key_passphrase",
 )
 CLIENT = "haproxy_amphora/client_cert"
+IN_TWO_DAYS = f"{datetime.now(UTC) + timedelta(days=2):%Y-%m-}"
 
 
 @pytest.mark.parametrize(
@@ -357,6 +373,21 @@ CLIENT = "haproxy_amphora/client_cert"
             ['fault haproxy_amphora/server_ca "/old.pem" holds only certificates that have expired, the last on'],
         ),
         (
+            {CA: "/early.pem", KEY: "/early.key", PASSPHRASE: None},
+            [f'fault {CA} "/early.pem" holds a certificate that is not valid before {IN_TWO_DAYS}'],
+        ),
+        (
+            {CLIENT: "/early_client.pem"},
+            [f'warning {CLIENT} "/early_client.pem" holds a certificate that is not valid before {IN_TWO_DAYS}'],
+        ),
+        (
+            {"haproxy_amphora/server_ca": "/early_and_old.pem"},
+            [
+                'fault haproxy_amphora/server_ca "/early_and_old.pem" holds no certificate that is valid before '
+                f"{IN_TWO_DAYS}"
+            ],
+        ),
+        (
             {"haproxy_amphora/haproxy_template": "/none.j2"},
             ['fault haproxy_amphora/haproxy_template "/none.j2" does not exist'],
         ),
@@ -381,3 +412,162 @@ def test_a_file_must_be_readable_for_the_user_of_the_services(gate, tmp_path, pk
     assert gate.check(text, user=getpass.getuser(), contents=pki) == []
     assert _lines(gate.check(text, user="nobody", contents=pki)) == [f'fault {CA} "{secret}" cannot be read by nobody']
     assert os.geteuid() == 0
+
+
+def test_what_time_alone_mends_is_marked(gate, pki):
+    """So that the warning is not remembered longer than it is true."""
+    assert [each.get("passes") for each in gate.check(_conf(**{CLIENT: "/early_client.pem"}), contents=pki)] == [True]
+    assert [each.get("passes") for each in gate.check(_conf(**{CLIENT: "/expired.pem"}), contents=pki)] == [None]
+
+
+# --- what amphorae are told
+
+
+@pytest.mark.parametrize(
+    ("targets", "findings"),
+    [
+        ("10.0.0.1:5555, 10.0.0.2:5555,fd00::1:5555", []),
+        ("10.0.0.1:5555,10.0.0.1:5556,fd00::5555:1:5555", []),
+        ("ctl1:5555", ['"ctl1:5555" has no IP address, and an amphora may know no names']),
+        ("10.0.0.256:5555", ['"10.0.0.256:5555" has no IP address']),
+        ("10.0.0.1", ['"10.0.0.1" has no port']),
+        ("fd00::1", ['"fd00::1" has no port']),
+        ("ctl1", ['"ctl1" has no IP address']),
+        ("10.0.0.1:", ['"10.0.0.1:" has no port']),
+        ("10.0.0.1:http", ['"10.0.0.1:http" has no port']),
+        ("10.0.0.1:0", ['"10.0.0.1:0" has no port']),
+        ("10.0.0.1:65536", ['"10.0.0.1:65536" has no port']),
+        ("[fd00::1]:5555", ['"[fd00::1]:5555" has brackets address:port, an IPv6 address without brackets']),
+        ("0.0.0.0:5555", ['"0.0.0.0:5555" is no address that an amphora can send to']),
+        (":::5555", ['":::5555" is no address that an amphora can send to']),
+        ("fd00::1:5555,10.0.0.1:5555,fd00:0::1:5555", ['"fd00:0::1:5555" is there twice each health manager once']),
+        ("ctl1:5555,10.0.0.1", ['"ctl1:5555" has no IP address', '"10.0.0.1" has no port']),
+    ],
+)
+def test_health_managers_are_those_that_an_amphora_can_reach(gate, targets, findings):
+    found = _lines(gate.check(f"{GOOD}[health_manager]\ncontroller_ip_port_list = {targets}\n"))
+    assert len(found) == len(findings), found
+    start = "fault health_manager/controller_ip_port_list "
+    assert all(line.startswith(start + end) for line, end in zip(found, findings, strict=True)), found
+
+
+def test_a_log_target_needs_a_port(gate):
+    text = f"{GOOD}[amphora_agent]\nadmin_log_targets = 10.0.0.1:514,log.example.org\n"
+    assert _lines(gate.check(text)) == [
+        'fault amphora_agent/admin_log_targets "log.example.org" has no port host:port, separated by commas'
+    ]
+
+
+# --- audit maps and templates
+
+MAP = """[DEFAULT]
+target_endpoint_type = load-balancer
+[custom_actions]
+failover = update/failover
+[path_keywords]
+loadbalancers = loadbalancer
+[service_endpoints]
+load-balancer = service/load-balancer
+"""
+MAPS = [
+    (MAP, None),
+    ("", None),
+    ("# nothing\n[path_keywords]\nquotas = None\n", None),
+    (MAP + "nonsense\n", "has neither [section] nor name = value on line 9"),
+    ("failover = update\n" + MAP, "has neither [section] nor name = value on line 1"),
+    (MAP + "[custom_actions]\n", "says on line 9 what it has said before"),
+    (MAP + "Load-Balancer = service\n", "says on line 9 what it has said before"),
+    (
+        MAP.replace("custom_actions", "custom_action"),
+        "has a section [custom_action], and those that count are DEFAULT,",
+    ),
+    (MAP.replace("load-balancer\n[c", "100%\n[c"), "has a % in [DEFAULT] that stands for nothing; %% for a %"),
+    (MAP.replace("= loadbalancer\n", "= %(none)s\n"), "has a % in [path_keywords] that stands for nothing; %% for"),
+    (MAP.replace("update/", "do/"), "gives failover of [custom_actions] a value that is no action of CADF"),
+    (MAP.replace("service/", "lb/"), "gives load-balancer of [service_endpoints] a value that is no type of resource"),
+]
+
+
+@pytest.mark.parametrize(("text", "what"), MAPS, ids=[f"{what}"[:50] for _, what in MAPS])
+def test_an_audit_map_is_one_that_the_middleware_reads_all_of(gate, text, what):
+    conf = GOOD + "[audit]\nenabled = true\naudit_map_file = /map.conf\n"
+    found = _lines(gate.check(conf, contents={"/map.conf": text}))
+    assert len(found) == (1 if what else 0), found
+    assert not what or found[0].startswith(f'fault audit/audit_map_file "/map.conf" {what}'), found
+    assert gate.check(conf.replace("true", "false"), contents={"/map.conf": text}) == []
+
+
+def test_the_default_map_must_be_there_where_audit_is_on(gate):
+    conf = GOOD + "[audit]\nenabled = true\n"
+    assert _lines(gate.check(conf)) == ['fault audit/audit_map_file "/default_map.conf" does not exist']
+    assert gate.check(conf, contents={"/default_map.conf": MAP}) == []
+
+
+LOOP = "global\n{% for listener in listeners %}\n    bind {{ listener | hash_amp_id }}\n{% endfor %}\n"
+TEMPLATES = [
+    (LOOP, None),
+    ("{% include 'none.j2' ignore missing %}{% include name %}{% include 't.j2' %}", None),
+    ("{% extends 'base.j2' %}", None),
+    (LOOP.replace("endfor", "endif"), "is no template that Jinja reads: line 4: Encountered unknown tag 'endif'"),
+    (LOOP.replace("hash_amp_id", "hash"), "is no template that Jinja reads: line 3: No filter named 'hash'"),
+    ("\n{{ a b }}", "is no template that Jinja reads: line 2: expected token 'end of print statement', got 'b'"),
+    ("{% extends 'none.j2' %}", "needs none.j2 beside it, which does not exist"),
+    ("{% from 'bad.j2' import a %}", "needs bad.j2 beside it, which is no template that Jinja reads: line 1: "),
+]
+
+
+@pytest.mark.parametrize(("text", "what"), TEMPLATES, ids=[text[:40] for text, _ in TEMPLATES])
+def test_a_template_is_one_that_jinja_reads(gate, text, what):
+    beside = {"/etc/base.j2": "{% import 'macros.j2' as m %}", "/etc/macros.j2": "{# #}", "/etc/bad.j2": "{% if %}"}
+    for option, path in {
+        "haproxy_amphora/haproxy_template": "/etc/t.j2",
+        "amphora_agent/logging_template_override": "/etc/10-rsyslog.conf.template",
+    }.items():
+        if "hash_amp_id" in text and "logging" in option:
+            continue
+        conf = GOOD + "[{}]\n{} = {}\n".format(*option.split("/"), path)
+        found = _lines(gate.check(conf, contents={**beside, "/etc/t.j2": "", path: text}))
+        assert len(found) == (1 if what else 0), found
+        assert not what or found[0].startswith(f'fault {option} "{path}" {what}'), found
+
+
+def test_a_logging_template_has_the_name_that_octavia_looks_for(gate):
+    conf = GOOD + "[amphora_agent]\nlogging_template_override = /text\n"
+    [line] = _lines(gate.check(conf, contents={"/text": "hello"}))
+    assert '"/text" must be called 10-rsyslog.conf.template' in line
+
+
+def test_a_text_is_judged_before_it_is_written(gate):
+    texts = gate.load("texts")
+    planned = {
+        "audit/audit_map_file": ["/etc/octavia/none/audit_map.conf", MAP + "nonsense\n"],
+        "haproxy_amphora/haproxy_template": ["/etc/octavia/none/t.j2", LOOP],
+    }
+    assert texts.check(planned, user="nobody") == [
+        {
+            "option": "audit/audit_map_file", "level": "fault", "allowed": "",
+            "what": "has neither [section] nor name = value on line 9",
+        }
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("option", ["audit/audit_map_file", "haproxy_amphora/haproxy_template"])
+def test_a_text_in_another_encoding_is_a_fault(gate, tmp_path, option):
+    path = tmp_path / "10-rsyslog.conf.template"
+    path.write_bytes(b"# f\xfcr\n")
+    conf = (
+        GOOD + "[audit]\nenabled = true\naudit_map_file = /map\n" + "[{}]\n{} = {}\n".format(*option.split("/"), path)
+    )
+    found = gate.check(conf, contents={"/map": ""})
+    assert [each["what"] for each in found if each["level"] == "fault"] == [f'"{path}" is not UTF-8']
+
+
+@given(st.lists(st.sampled_from([*PIECES, "{%", "%}", "{{", "}}", "if", "for", "[custom_actions]\n"]), max_size=40))
+@settings(deadline=None)
+def test_any_text_is_judged_in_one_line_or_found_sound(gate, pieces):
+    text = "".join(pieces)
+    texts = gate.load("texts")
+    for option in ("audit/audit_map_file", "haproxy_amphora/haproxy_template"):
+        found = texts.check({option: ["/none/t.j2", text]})
+        assert len(found) <= 1
+        assert not found or found[0]["what"].isprintable(), found

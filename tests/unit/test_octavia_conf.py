@@ -1,5 +1,6 @@
 """octavia.conf from the pillar: every key, every release, every password, and who reads what."""
 
+import os
 import string
 from urllib.parse import unquote, urlsplit
 
@@ -433,3 +434,67 @@ def test_the_secrets_that_are_made_are_a_sound_pillar_and_never_the_same(make):
     tree = shared()
     update(tree, fragments[0])
     assert make(tree).check.pillar() == {"faults": [], "warnings": []}
+
+
+# --- where an option comes from
+
+
+@pytest.mark.parametrize(
+    ("option", "key"),
+    [
+        ("api_settings/bind_port", "api:bind:port"),
+        ("house_keeping/cleanup_interval", "config:house_keeping:cleanup_interval"),
+        ("nova/endpoint_type", "identity:endpoint_type"),
+        ("keystone_authtoken/interface", "identity:endpoint_type"),
+        ("neutron/valid_interfaces", "identity:endpoint_type"),
+        ("keystone_authtoken/auth_url", "identity:host"),
+        ("keystone_authtoken/user_domain_name", "identity:domain"),
+        ("service_auth/username", "identity:user"),
+        ("neutron/password", "manager:identity:password"),
+        ("neutron/cafile", "identity:ca"),
+        ("neutron/timeout", "identity:timeout"),
+        ("database/connection", "database"),
+        ("DEFAULT/transport_url", "api:message_queue"),
+        ("keystone_authtoken/memcached_servers", "cache:members"),
+        ("oslo_messaging_notifications/driver", "notification"),
+        ("nova/region_name", "api:identity:region"),
+        ("controller_worker/amp_flavor_id", "manager:controller_worker:amp_flavor_id"),
+        ("audit/audit_map_file", "api:audit:map"),
+        ("oslo_policy/policy_file", "policy"),
+        ("glance/endpoint", "config:glance:endpoint"),
+        # made from nothing that the pillar says, or not made at all: it can be said there
+        ("keystone_authtoken/auth_type", "config:keystone_authtoken:auth_type"),
+        ("neutron/no_such", "config:neutron:no_such"),
+        ("no_such_section", "config:no_such_section"),
+    ],
+)
+def test_an_option_is_led_back_to_the_key_that_the_operator_wrote(make, option, key):
+    tree = changed(shared(), **{
+        "config": {"glance": {"endpoint": "x"}, "house_keeping": {"cleanup_interval": 3}, "nova": None},
+        "api:identity:region": "r", "manager:identity:password": "other",
+        "message_queue": GONE, "api:message_queue": {"host": "mq", "password": "pw"},
+        # of two places that say a part each, neither is all of it
+        "database:password": GONE, "manager:database:password": "pw",
+    })  # fmt: skip
+    assert make(tree).conf.origin(option) == f"octavia:{key}"
+
+
+def test_an_option_that_is_made_from_keys_is_led_back_to_one_section(make):
+    made, parts = {}, make().pillar.parts
+    for key, spec in KEYS.items():
+        for option in parts(spec):
+            made.setdefault(option, []).append(key.split(":"))
+    several = {option: os.path.commonprefix(keys) for option, keys in made.items() if len(keys) > 1}
+    assert len(several) > 5 and all(several.values())
+
+
+def test_all_that_is_rendered_leads_back_to_a_key_but_for_what_is_always_so(make):
+    always = {
+        *(f"{section}/auth_type" for section in ("keystone_authtoken", "service_auth", "neutron")),
+        "keystone_authtoken/service_token_roles_required",
+    }
+    for octavia in RELEASES:
+        host = make(pillar("every_key"), octavia=octavia)
+        config = pillar("every_key")["octavia"].get("config", {})
+        found = {option for option in host.options() if host.conf.origin(option).startswith("octavia:config:")}
+        assert found - {f"{section}/{name}" for section in config for name in config[section]} <= always

@@ -64,26 +64,6 @@ def test_no_secret_is_in_the_note(host):
     assert "pw-of" not in note and os.path.getsize(host.root / "lib" / "gate.json") < 300
 
 
-@pytest.mark.parametrize(
-    ("option", "key"),
-    [
-        ("api_settings/bind_port", "octavia:api:bind:port"),
-        ("house_keeping/cleanup_interval", "octavia:config:house_keeping:cleanup_interval"),
-        ("nova/endpoint_type", "octavia:identity:endpoint_type"),
-        ("keystone_authtoken/interface", "octavia:identity"),
-        ("database/connection", "octavia:database"),
-        ("DEFAULT/transport_url", "octavia:message_queue"),
-        ("nova/region_name", "octavia:api:identity:region"),
-        ("controller_worker/amp_flavor_id", "octavia:manager:controller_worker:amp_flavor_id"),
-        ("glance/endpoint", "octavia:config:glance:endpoint"),
-    ],
-)
-def test_an_option_is_led_back_to_the_key_that_the_operator_wrote(tmp_path, option, key):
-    config = {"glance": {"endpoint": "x"}, "house_keeping": {"cleanup_interval": 3}}
-    tree = changed(shared(), **{"config": config, "api:identity": {"region": "r"}})
-    assert Host(tmp_path, tree).gate.origin(option) == key
-
-
 def _rekeyed(host, **answers):
     host.tree["octavia"] = changed({"octavia": host.tree["octavia"]}, **answers)["octavia"]
     host.again()
@@ -108,5 +88,70 @@ def test_octavia_is_told_what_older_releases_had(tmp_path):
     assert host.ask.call_args.kwargs["gone"] == {"haproxy_amphora/use_upstart": "removed in 15.0.0"}
 
 
-def test_a_fault_of_a_whole_section_names_the_section(host):
-    assert host.gate.origin("no_such_section") == "octavia:config:no_such_section"
+def test_a_warning_that_time_mends_is_not_remembered(host):
+    finding = {"option": "haproxy_amphora/client_cert", "level": "warning", "what": "is early", "allowed": ""}
+    host.ask.return_value = [finding]
+    assert [_asked(host, "x"), _asked(host, "x")] == [1, 0]
+    host.ask.return_value = [finding | {"passes": True}]
+    assert [_asked(host, "y"), _asked(host, "y")] == [1, 1]
+
+
+# --- another passphrase of certificates
+
+PHRASE = "certificates/server_certs_key_passphrase"
+OLD, NEW, OTHER = ("0123456789abcdef" * 2, "fedcba9876543210" * 2, "0f1e2d3c4b5a6978" * 2)
+PUBLISHED = "insecure-key-do-not-use-this-key"
+
+
+def _rephrased(tmp_path, octavia, old, new, **answers):
+    """What the gate says of another passphrase: the file on the host has the one, the pillar the other."""
+    told = {"certificates:server_certs_key_passphrase": new} if new else {"certificates": {}}
+    host = Host(tmp_path, changed(shared(), **told, **answers), octavia=octavia)
+    was = f"[certificates]\nserver_certs_key_passphrase = {old}\n" if old else "[DEFAULT]\n"
+    host.conf_file.write_text(was)
+    text = host.conf.render(mask=False)
+    found = host.gate.check(text, host.diff.changes(was, text))
+    assert not [phrase for phrase in (OLD, NEW, OTHER, PUBLISHED) if phrase in str(found)]
+    return found
+
+
+@pytest.mark.parametrize("octavia", ["17.0.0", "19.0.0"])
+@pytest.mark.parametrize(
+    ("old", "new", "is_refused"),
+    [
+        (OLD, NEW, True),
+        (OLD, [NEW, OTHER], True),
+        (f"{OLD}, {OTHER}", NEW, True),
+        (OLD, None, True),
+        (OLD, [NEW, OLD], False),
+        (f"{NEW},{OLD}", NEW, False),
+        (f'"{OLD}"', OLD, False),
+        (OLD, OLD, False),
+        (None, NEW, False),
+    ],
+)
+def test_a_passphrase_goes_only_after_the_next_one_has_come(tmp_path, octavia, old, new, is_refused):
+    found = _rephrased(tmp_path, octavia, old, new)
+    assert found["warnings"] == []
+    assert [line.split("; ")[1] for line in found["faults"]] == [
+        "put the new one before the old one, deploy to every controller, and take the old one out later"
+    ] * is_refused
+    name = "octavia:certificates:server_certs_key_passphrase (certificates/server_certs_key_passphrase): has none of"
+    assert all(line.startswith(name) for line in found["faults"])
+
+
+@pytest.mark.parametrize(("octavia", "old"), [("11.0.0", OLD), ("16.0.0", OLD), ("19.0.0", PUBLISHED)])
+def test_where_two_cannot_stand_another_passphrase_is_a_warning(tmp_path, octavia, old):
+    found = _rephrased(tmp_path, octavia, old, NEW)
+    assert found["faults"] == []
+    assert found["warnings"] == [
+        "octavia:certificates:server_certs_key_passphrase (certificates/server_certs_key_passphrase): differs from the "
+        "one on this host: jobs in flight whose certificates that one has encrypted fail; deploy when no job is in "
+        "flight"
+    ]
+
+
+@pytest.mark.parametrize("octavia", ["16.0.0", "19.0.0"])
+def test_without_amphorae_another_passphrase_does_no_harm(tmp_path, octavia):
+    noop = {"controller_worker": {"amphora_driver": "amphora_noop_driver"}}
+    assert _rephrased(tmp_path, octavia, OLD, NEW, **noop) == {"faults": [], "warnings": []}

@@ -2,6 +2,7 @@
 
 import pytest
 from formula import Host, changed, shared
+from salt.exceptions import CommandExecutionError
 
 TEMPLATE = "global\n    maxconn {{ limit }}\n{% if x %}\n    nbthread $CPU\n{% endif %}\n"
 MAP = "[path_keywords]\nloadbalancers = loadbalancer"
@@ -96,3 +97,55 @@ def test_a_file_that_cannot_be_written_is_one_line(host):
     ret = texts(host)
     assert (ret["result"], ret["changes"]) == (False, {})
     assert ret["comment"] == f"{files(host)['audit_map.conf']}: cannot be written: No such file or directory"
+
+
+@pytest.mark.parametrize("test", [True, False])
+def test_a_text_that_octavia_would_refuse_never_replaces_a_good_one(host, test):
+    texts(host)
+    before = {path: path.read_text() for path in files(host).values()}
+    host.tree["octavia"]["api"]["audit"]["map"] = "nonsense"
+    host.tree["octavia"]["manager"]["haproxy_amphora"]["template"] = "other"
+    what = "has neither [section] nor name = value on line 1"
+    host.ask.return_value = [{"option": "audit/audit_map_file", "level": "fault", "what": what, "allowed": ""}]
+    ret = texts(host, test=test)
+    assert (ret["result"], ret["changes"]) == (False, {})
+    assert ret["comment"] == f"octavia:api:audit:map (audit/audit_map_file): {what}"
+    assert {path: path.read_text() for path in files(host).values()} == before
+
+
+def test_only_texts_that_changed_are_judged(host):
+    texts(host)
+    assert host.ask.call_args.args == ("texts", "check")
+    assert sorted(host.ask.call_args.kwargs["texts"]) == ["audit/audit_map_file", "haproxy_amphora/haproxy_template"]
+    texts(host)
+    files(host)["audit_map.conf"].chmod(0o600)
+    texts(host)
+    assert host.ask.call_count == 1
+    host.tree["octavia"]["api"]["audit"]["map"] = "[path_keywords]"
+    texts(host)
+    path = str(files(host)["audit_map.conf"])
+    assert host.ask.call_args.kwargs["texts"] == {"audit/audit_map_file": [path, "[path_keywords]\n"]}
+
+
+def test_a_dry_run_on_an_empty_host_says_that_nothing_was_checked(host):
+    error = CommandExecutionError("/usr/bin/python3 lacks the Python library jinja2")
+    error.library = "jinja2"
+    host.ask.side_effect = error
+    ret = texts(host, test=True)
+    assert ret["result"] is None
+    assert ret["comment"].endswith(" would be written (not checked: /usr/bin/python3 lacks the Python library jinja2)")
+    assert texts(host)["result"] is False
+
+
+def test_a_file_of_ones_own_is_news_for_its_readers_too(tmp_path):
+    own = tmp_path / "map.conf"
+    own.write_text(MAP)
+    answers = {"config": {"audit": {"audit_map_file": str(own)}}, "api:audit": {"enabled": True, "map": MAP}}
+    host = Host(tmp_path, changed(shared(), **answers))
+    text = host.conf.render(mask=False)
+    host.conf_file.write_text(text)
+    assert host.conf.files(text)[str(own)] is None
+    before = host.conf.fingerprints("api")
+    own.write_text(MAP + "\nlisteners = listener\n")
+    assert host.conf.fingerprints("api") != before
+    assert str(own) not in host.conf.fingerprints("worker")
