@@ -60,9 +60,11 @@ def pillar(saltenv=None):
                 (warnings if lenient else faults).append(line)
             if "gone" in spec:
                 warnings.append(f"{place}: has no effect, {spec['gone']}")
-    for name, text in (tree.get("certificates") or {}).items():
-        if str(name).endswith(".pem") and not isinstance(text, (str, type(None))):
-            faults.append(f"octavia:certificates:{name}: is {_kind(text)}, must be a text")
+    for place in ("certificates", "certificates:next"):
+        texts = _value_at(tree, place)
+        for name, text in texts.items() if isinstance(texts, dict) else ():
+            if str(name).endswith(".pem") and not isinstance(text, (str, type(None))):
+                faults.append(f"octavia:{place}:{name}: is {_kind(text)}, must be a text")
     faults += __salt__["octavia_policy.faults"](saltenv)
     if not faults:
         faults += _disagreeing(answers) + _missing(answers, saltenv)
@@ -78,7 +80,8 @@ def _unknown(tree, facts, saltenv):
     conf = set(keys)
     for key in __salt__["octavia_pillar.shared"](saltenv):
         conf.update(f"{role}:{key}" for role in _ROLES)
-    conf.update(f"certificates:{spec['content']}" for spec in keys.values() if "content" in spec)
+    for name in (spec["content"] for spec in keys.values() if "content" in spec):
+        conf.update((f"certificates:{name}", f"certificates:next:{name}"))
     inner = {":".join(key.split(":")[:depth]) for key in conf for depth in range(1, key.count(":") + 1)}
     known = [*sorted(conf | inner), "config"]
     faults = []
@@ -228,6 +231,9 @@ def _wrong(spec, value, facts):
         want = article.get(kind) or ("a text" if expected == (str, int, float) else f"a {kind}")
         return f"is {_kind(value)}, must be {want}"
     if kind == "mapping":
+        strange = [name for name in value if name not in spec.get("names", value)]
+        if strange:
+            return f"has {_plain(strange[0])}, must have {', '.join(spec['names'])} only"
         return _wrong_mapping(value)
     if kind == "port" and not 1 <= value <= 65535:
         return f"is {value}, must be a port between 1 and 65535"
@@ -441,24 +447,18 @@ def _release_faults(saltenv):
 
 
 def _file_faults(saltenv):
-    """Files that octavia.conf will name and that nobody will have put there."""
+    """Files that octavia.conf will name and that nobody will have put there, or that are no good."""
     value = __salt__["octavia_pillar.values"](saltenv)
     # with noop drivers too: the worker signs a certificate for every amphora, and reads what goes along with it
     manager = set(__salt__["octavia_pillar.roles"](saltenv)) & {"worker", "health_manager", "housekeeping"}
-    placed = __pillar__["octavia"].get("certificates") or {}
-    lacking = set()
     for key, spec in __salt__["octavia_pillar.data"](saltenv)["conf"]["keys"].items():
-        if spec["type"] != "file" or key not in value or __salt__["octavia_pillar.is_off"](key, value):
+        if spec["type"] != "file" or "content" in spec or key not in value:
             continue
-        if key.startswith("manager:") and not manager:
-            continue
-        if "content" in spec and value["certificates:source"] == "pillar":
-            if not placed.get(spec["content"]) and spec["content"] not in lacking:
-                # one text may go to two paths
-                lacking.add(spec["content"])
-                yield f"octavia:certificates:{spec['content']}: is not set, and octavia:certificates:source is pillar"
-        elif not os.path.isfile(value[key]):
+        off = __salt__["octavia_pillar.is_off"](key, value) or (key.startswith("manager:") and not manager)
+        if not off and not os.path.isfile(value[key]):
             yield f"octavia:{key}: there is no file {value[key]}"
+    if manager:
+        yield from __salt__["octavia_pki.plan"](saltenv)["faults"]
 
 
 def _database_fault(saltenv):

@@ -364,6 +364,8 @@ def files(text, saltenv=None):
 def _files(written, reads, saltenv):
     """The files that octavia.conf names in options that somebody reads, as ``{path: what the pillar puts there}``."""
     value, found = __salt__["octavia_pillar.values"](saltenv), {}
+    # certificates, in a dry run
+    planned = __context__.get("octavia_pki.planned", {})
     for key, spec in __salt__["octavia_pillar.data"](saltenv)["conf"]["keys"].items():
         if "file" in spec:
             paths = [written[spec["feeds"]]] if spec["feeds"] in written and reads(spec["feeds"]) else []
@@ -375,18 +377,11 @@ def _files(written, reads, saltenv):
         else:
             on = key in value and reads(spec["feeds"]) and not __salt__["octavia_pillar.is_off"](key, value)
             paths = [value[key]] if on else []
-        found.update(dict.fromkeys(paths, _placed(spec.get("content"), saltenv)))
+        found.update((path, planned.get(path)) for path in paths)
     for option, (path, text) in texts(saltenv).items():
         if written.get(option) == path and reads(option):
             found[path] = text
     return found
-
-
-def _placed(content, saltenv):
-    text = ((__pillar__.get("octavia") or {}).get("certificates") or {}).get(content)
-    if text and __salt__["octavia_pillar.values"](saltenv).get("certificates:source") == "pillar":
-        return text if text.endswith("\n") else text + "\n"
-    return None
 
 
 def keys_of(option, saltenv=None):

@@ -76,21 +76,41 @@ def write(path, text, user, group, mode):
 
         salt-call octavia_file.write /etc/octavia/note.txt "a note" root octavia 0640
     """
-    uid, gid = _ids(user, group)
-    draft = None
+    write_all({path: {"text": text, "user": user, "group": group, "mode": mode}})
+
+
+def write_all(files):
+    """
+    Write files that belong together: all of them are on the disk before the first one takes its place.
+
+    files
+        ``{path: {text, user, group, mode}}``, in the order in which they take their places; see ``write``.
+
+    Raises CommandExecutionError when one of them cannot be written; all old files stay as they were.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_file.write_all '{/etc/octavia/note: {text: a note, user: root, group: root, mode: "0640"}}'
+    """
+    drafts = {}
     try:
-        handle, draft = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=os.path.dirname(path))
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fchown(stream.fileno(), uid, gid)
-            os.fchmod(stream.fileno(), int(str(mode), 8))
-            os.fsync(stream.fileno())
-        os.replace(draft, path)
-        draft = None
+        for path, file in files.items():
+            uid, gid = _ids(file["user"], file["group"])
+            handle, drafts[path] = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=os.path.dirname(path))
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                stream.write(file["text"])
+                stream.flush()
+                os.fchown(stream.fileno(), uid, gid)
+                os.fchmod(stream.fileno(), int(str(file["mode"]), 8))
+                os.fsync(stream.fileno())
+        for path in files:
+            os.replace(drafts[path], path)
+            del drafts[path]
     except OSError as exc:
         raise CommandExecutionError(f"{path}: cannot be written: {exc.strerror}") from exc
     finally:
-        # also when the run is interrupted: it may hold secrets
-        if draft:
+        # also when the run is interrupted: they may hold secrets
+        for draft in drafts.values():
             os.unlink(draft)

@@ -269,6 +269,72 @@ def _facts(certificate):
     }
 
 
+def due(text, authority, name, key="rsa-4096", subject=None, names=(), renew_before_days=30):
+    """
+    Return why a client's certificate is to be issued anew, as one line; None where it is not.
+
+    text, authority
+        The certificate, None for none yet, and the one that is to have signed it.
+
+    name, key, subject, names
+        As for ``client``: what the certificate should say.
+
+    renew_before_days
+        It is due so many days before its end.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_x509.due "" "$(cat /etc/octavia/certs/client_ca.cert.pem)" octavia
+    """
+    if not text:
+        return "there is none yet"
+    pem = _pem()
+    try:
+        own, issuer = pem.certificates(text.encode())[0], pem.certificates(authority.encode())[0]
+        belongs = pem.belong(own, pem.key(text.encode()))
+    except pem.Bad as bad:
+        return f"it {bad}"
+    said = _facts(own)
+    if not belongs or not pem.issued_by(own, [issuer]):
+        return "it is not signed by the authority" if belongs else "its key is another one"
+    if said["days"] < renew_before_days:
+        return f"it ends on {said['ends'][:10]}"
+    if own.subject != _name(name, subject) or said["names"] != [*map(str, names)]:
+        return "its names are others"
+    return None if said["key"] == key else f"its key is {said['key']}"
+
+
+def view(material):
+    """
+    Return who trusts whom in a set of certificates, by ``key_id``: ``server`` and ``client``, the authorities in their
+    order, and ``issuer``, the one of them that has signed the client's certificate. None where a part is missing.
+
+    material
+        Texts by file name.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_x509.view '{}'
+    """
+    pem = _pem()
+    try:
+        server, authorities, own = (
+            pem.certificates(material[each].encode(errors="replace")) for each in (SERVER_CA, CLIENT_CA, CLIENT)
+        )
+    except (KeyError, pem.Bad):
+        return None
+    signed = [each for each in authorities if _chain(own, [each])]
+    return {
+        "server": [_facts(each)["key_id"] for each in server],
+        "client": [_facts(each)["key_id"] for each in authorities],
+        "issuer": _facts(signed[0])["key_id"] if signed else None,
+    }
+
+
 # --- judged
 
 

@@ -54,7 +54,8 @@ def audit_map(_files, _path, data):
         raise pem.Bad(f"has neither [section] nor name = value on line {number}") from None
     for section in parser.sections():
         if section not in SECTIONS:
-            raise pem.Bad(f"has a section [{section}], and those that count are DEFAULT, {', '.join(SECTIONS)}")
+            shown = section if section.isprintable() else "(no name)"
+            raise pem.Bad(f"has a section [{shown}], and those that count are DEFAULT, {', '.join(SECTIONS)}")
     for section in ("DEFAULT", *parser.sections()):
         try:
             values = dict(parser.items(section))

@@ -4,6 +4,7 @@ formula's own data files. What would touch the machine (systemctl, the package m
 """
 
 import copy
+import functools
 import importlib.util
 import os
 import socket
@@ -14,7 +15,7 @@ from unittest import mock
 
 import yaml
 from bad_pillars import GONE, changed, shared  # noqa: F401 what most tests begin with
-from harness import PILLARS, ROOT, pillar_text
+from harness import PILLARS, ROOT, Issued, pillar_text
 
 MODULES = (
     "octavia_pillar",
@@ -29,6 +30,7 @@ MODULES = (
     "octavia_pkg",
     "octavia_service",
     "octavia_x509",
+    "octavia_pki",
 )
 #: Versions of Octavia by what changed in them: Debian 12, the last [neutron] of old form, the first of the new one,
 #: Debian 13, and one that is newer than this formula knows.
@@ -40,12 +42,24 @@ def pillar(name):
     return yaml.safe_load(pillar_text(Path(PILLARS / f"{name}.sls")))
 
 
+@functools.cache
+def certificates(passphrase=None):
+    """Texts for the files that every manager reads."""
+    server, client = Issued("server authority", days=300, passphrase=passphrase), Issued("client authority", days=300)
+    own = Issued("octavia", by=client, authority=False, days=300)
+    return {
+        "server_ca.cert.pem": server.certificate,
+        "server_ca.key.pem": server.key,
+        "client_ca.cert.pem": client.certificate,
+        "client.cert-and-key.pem": own.certificate + own.key,
+    }
+
+
 def with_certificates(tree):
-    """The pillar with texts for the files that every manager reads."""
-    names = ("server_ca.cert.pem", "server_ca.key.pem", "client_ca.cert.pem", "client.cert-and-key.pem")
-    return changed(
-        tree, **{"certificates:source": "pillar"}, **{f"certificates:{name}": f"text of {name}" for name in names}
-    )
+    """The pillar with them."""
+    passphrase = tree["octavia"]["manager"].get("certificates", {}).get("ca_private_key_passphrase")
+    answers = {f"certificates:{name}": text for name, text in certificates(passphrase).items()}
+    return changed(tree, **{"certificates:source": "pillar"}, **answers)
 
 
 class Host:

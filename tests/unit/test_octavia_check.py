@@ -257,7 +257,6 @@ def test_a_noop_driver_needs_certificates_too(make):
         "octavia:manager:certificates:ca_private_key",
         "octavia:manager:controller_worker:client_ca",
         "octavia:manager:haproxy_amphora:client_cert_all",
-        "octavia:manager:haproxy_amphora:server_ca",
     ]
 
 

@@ -140,13 +140,13 @@ def test_a_dry_run_sees_what_octavia_conf_is_about_to_be(make):
 
 
 @pytest.mark.parametrize("test", [True, False])
-def test_a_dry_run_sees_a_certificate_of_the_pillar_that_is_about_to_be_written(make, tmp_path, test):
-    host, tree = make(test=test), pillar("certificates_pillar")
-    path = tmp_path / "client_ca.pem"
-    tree = changed(tree, **{"manager:controller_worker:client_ca": str(path)})
-    path.write_text(tree["octavia"]["certificates"]["client_ca.cert.pem"])
+def test_a_dry_run_sees_a_certificate_that_is_about_to_be_written(make, tmp_path, test):
+    host, path = make(test=test), tmp_path / "client_ca.pem"
+    tree = changed(pillar("certificates_pillar"), **{"manager:controller_worker:client_ca": str(path)})
+    path.write_text("one\n")
     before = _read(host, tree)
-    after = _read(host, tree, **{"certificates:client_ca.cert.pem": "another\n"})
+    host.context["octavia_pki.planned"] = {str(path): "another\n"}
+    after = {service: host.conf.fingerprints(service) for service in SERVICES}
     # in the real run the file itself has changed by the time that a service state asks
     assert _restarted(before, after) == (CONTROLLERS if test else set())
 
