@@ -193,7 +193,7 @@ class TestController:
         wanted.say({"certificates": {"client_ca.cert.pem": f"# renewed\n{text}"}})
         plan = changed(apply(controller, test=True))
         services = {f"octavia_{role}_service" for role in ("worker", "health_manager", "housekeeping")}
-        assert set(plan) == set(changed(apply(controller))) == {"octavia_certificate_client_ca", *services}
+        assert set(plan) == set(changed(apply(controller))) == {"octavia_certificates", *services}
 
     def test_roles_that_are_switched_off_stop_and_leave_their_files(self, controller, wanted, first_run):
         wanted.say({"api": {"enabled": False}, "manager": {"enabled": False}})
