@@ -72,6 +72,8 @@ def authority(name, passphrase=None, key="rsa-4096", days=3650, subject=None):
     subject
         The rest of its name: ``country``, ``state``, ``locality``, ``organization``, ``unit``.
 
+    Raises CommandExecutionError when no certificate can be made of these.
+
     CLI Example:
 
     .. code-block:: bash
@@ -84,7 +86,7 @@ def authority(name, passphrase=None, key="rsa-4096", days=3650, subject=None):
     known = x509.SubjectKeyIdentifier.from_public_key(private.public_key())
     named = _name(name, subject)
     builder = (
-        _builder(private.public_key(), named, named, days)
+        _builder(private.public_key(), named, named, _end(days))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage("key_cert_sign", "crl_sign"), critical=True)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(known), critical=False)
@@ -106,7 +108,9 @@ def client(name, cert, private, passphrase=None, key="rsa-4096", days=365, subje
     names
         Subject alternative names: host names and addresses.
 
-    Raises CommandExecutionError when the authority's key does not open, or is not that of its certificate.
+    It ends no later than its authority. Raises CommandExecutionError when the authority's key does not open, when it
+    is not that of its certificate, when the authority may not sign today, and when no certificate can be made of the
+    rest.
 
     CLI Example:
 
@@ -118,22 +122,25 @@ def client(name, cert, private, passphrase=None, key="rsa-4096", days=365, subje
 
     pem = _pem()
     try:
-        issuer = pem.certificates(cert.encode())[0]
-        signer = pem.key(private.encode(), passphrase)
+        issuer = _certificates(cert)[0]
+        signer = pem.key(private.encode(errors="replace"), passphrase)
     except pem.Bad as bad:
         raise CommandExecutionError(f"the authority that is to sign {bad}") from None
     if not pem.belong(issuer, signer):
         raise CommandExecutionError("the authority that is to sign has a key that is not its own")
+    for what in (*_dated(issuer), *_unfit_authority(issuer)):
+        raise CommandExecutionError(f"the authority that is to sign {what}")
     own = _private(key)
-    end = pem.moment(issuer, "not_valid_after") - _now()
+    end = min(_end(days), pem.moment(issuer, "not_valid_after"))
     builder = (
-        _builder(own.public_key(), _name(name, subject), issuer.subject, min(days, end / datetime.timedelta(days=1)))
+        _builder(own.public_key(), _name(name, subject), issuer.subject, end)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage("digital_signature", *(["key_encipherment"] if key[:3] == "rsa" else [])), critical=True)
         .add_extension(x509.ExtendedKeyUsage([x509.oid.ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
         .add_extension(_issuer_identifier(issuer), critical=False)
     )
     if names:
+        names = [names] if isinstance(names, str) else names
         builder = builder.add_extension(x509.SubjectAlternativeName([*map(_general, names)]), critical=False)
     return _signed(builder, signer) + _text(own)
 
@@ -152,25 +159,35 @@ def _private(kind):
 def _name(common, subject):
     from cryptography import x509
 
+    if unknown := sorted({*map(str, subject or ())} - {*_SUBJECT}):
+        raise CommandExecutionError(f"the subject of a certificate: {unknown[0]} is none of {', '.join(_SUBJECT)}")
     parts = [
         (getattr(x509.oid.NameOID, oid), str(subject[part]))
         for part, oid in _SUBJECT.items()
         if part in (subject or {})
     ]
     try:
-        return x509.Name([x509.NameAttribute(*part) for part in [*parts, (x509.oid.NameOID.COMMON_NAME, common)]])
+        return x509.Name([x509.NameAttribute(*part) for part in [*parts, (x509.oid.NameOID.COMMON_NAME, str(common))]])
     except ValueError as exc:
         raise CommandExecutionError(f"the subject of a certificate: {exc}") from exc
 
 
-def _builder(public, named, issuer, days):
+def _end(days):
+    try:
+        if days > 0:
+            return _now() + datetime.timedelta(days=days)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise CommandExecutionError(f"{days!r} is no number of days for which a certificate is valid")
+
+
+def _builder(public, named, issuer, end):
     from cryptography import x509
 
-    now = _now()
     return (
         x509.CertificateBuilder(issuer, named, public, x509.random_serial_number())
-        .not_valid_before(now - _SKEW)
-        .not_valid_after(now + datetime.timedelta(days=days))
+        .not_valid_before(_now() - _SKEW)
+        .not_valid_after(end)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
     )
 
@@ -200,24 +217,36 @@ def _general(name):
     from cryptography import x509
 
     try:
-        return x509.IPAddress(ipaddress.ip_address(name))
+        return x509.IPAddress(ipaddress.ip_address(str(name)))
     except ValueError:
-        return x509.DNSName(name)
+        pass
+    try:
+        return x509.DNSName(str(name))
+    except ValueError:
+        raise CommandExecutionError(f"{name!r} is neither a host name nor an address") from None
 
 
 def _signed(builder, private):
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.serialization import Encoding
 
-    strong = hasattr(private, "curve") and private.curve.key_size > 256
-    return builder.sign(private, hashes.SHA384() if strong else hashes.SHA256()).public_bytes(Encoding.PEM).decode()
+    if not hasattr(private, "key_size"):
+        digest = None  # Ed25519 and the like bring their own
+    elif hasattr(private, "curve") and private.key_size > 256:
+        digest = hashes.SHA384()
+    else:
+        digest = hashes.SHA256()
+    return builder.sign(private, digest).public_bytes(Encoding.PEM).decode()
 
 
 def _text(private, passphrase=None):
     from cryptography.hazmat.primitives import serialization as form
 
-    lock = form.BestAvailableEncryption(passphrase.encode()) if passphrase else form.NoEncryption()
-    return private.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, lock).decode()
+    try:
+        lock = form.BestAvailableEncryption(passphrase.encode()) if passphrase else form.NoEncryption()
+        return private.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, lock).decode()
+    except (AttributeError, ValueError):
+        raise CommandExecutionError("the passphrase of a key must be a text of 1023 bytes or less") from None
 
 
 # --- described
@@ -239,11 +268,21 @@ def facts(text):
 
         salt-call octavia_x509.facts "$(cat /etc/octavia/certs/server_ca.cert.pem)"
     """
-    pem = _pem()
     try:
-        return [_facts(certificate) for certificate in pem.certificates(text.encode())]
-    except pem.Bad as bad:
+        return [_facts(certificate) for certificate in _certificates(text)]
+    except _pem().Bad as bad:
         raise CommandExecutionError(str(bad)) from None
+
+
+def _certificates(text):
+    """Those of a text, with what cryptography parses late found broken at once."""
+    found = _pem().certificates(text.encode(errors="replace"))
+    for certificate in found:
+        try:
+            _facts(certificate)
+        except Exception:  # noqa: BLE001 as many as there are parsers
+            raise _pem().Bad("holds a broken certificate") from None
+    return found
 
 
 def _facts(certificate):
@@ -257,13 +296,14 @@ def _facts(certificate):
     except x509.ExtensionNotFound:
         named = ()
     end = _pem().moment(certificate, "not_valid_after")
+    kind = type(public).__name__.strip("_").removesuffix("PublicKey").lower()
     return {
         "subject": certificate.subject.rfc4514_string(),
         "issuer": certificate.issuer.rfc4514_string(),
         "begins": _pem().moment(certificate, "not_valid_before").isoformat(),
         "ends": end.isoformat(),
         "days": (end - _now()) / datetime.timedelta(days=1),
-        "key": f"{'ec' if hasattr(public, 'curve') else 'rsa'}-{public.key_size}",
+        "key": f"{kind}-{public.key_size}" if hasattr(public, "key_size") else kind,
         "key_id": hashlib.sha256(encoded).hexdigest()[:16],
         "names": [str(name.value) for name in named],
     }
@@ -357,25 +397,29 @@ def faults(material, passphrase=None):
     found, parsed = [], {}
     pem = _pem()
 
-    def parse(name, how, *more):
+    def parse(name, what, how, *more):
         if name in material:
             try:
-                parsed[name, how] = getattr(pem, how)(material[name].encode(errors="replace"), *more)
+                parsed[name, what] = how(material[name], *more)
             except pem.Bad as bad:
                 found.append([name, str(bad)])
 
-    for name in (SERVER_CA, CLIENT_CA, CLIENT):
-        parse(name, "certificates")
-    parse(SERVER_KEY, "key", passphrase)
-    parse(CLIENT_KEY, "key", passphrase)
-    parse(CLIENT, "key")
+    def key(text, passphrase=None):
+        return pem.key(text.encode(errors="replace"), passphrase)
 
-    for name, key in ((SERVER_CA, SERVER_KEY), (CLIENT_CA, CLIENT_KEY), (CLIENT, CLIENT)):
-        chain, private = parsed.get((name, "certificates"), ()), parsed.get((key, "key"))
+    for name in (SERVER_CA, CLIENT_CA, CLIENT):
+        parse(name, "certificates", _certificates)
+    parse(SERVER_KEY, "key", key, passphrase)
+    parse(CLIENT_KEY, "key", key, passphrase)
+    parse(CLIENT, "key", key)
+
+    for name, keeper in ((SERVER_CA, SERVER_KEY), (CLIENT_CA, CLIENT_KEY), (CLIENT, CLIENT)):
+        chain, private = parsed.get((name, "certificates"), ()), parsed.get((keeper, "key"))
         # of authorities those behind the first may be on their way out
         found += [[name, what] for certificate in chain[:1] for what in _dated(certificate)]
         if chain and private and not pem.belong(chain[0], private):
-            found.append([key, "is not the key of that certificate" if key == name else f"is not the key of {name}"])
+            whose = "that certificate" if keeper == name else name
+            found.append([keeper, f"is not the key of {whose}"])
     for name in (SERVER_CA, CLIENT_CA):
         found += [[name, what] for each in parsed.get((name, "certificates"), ()) for what in _unfit_authority(each)]
         found += [[name, what] for what in _namesakes(parsed.get((name, "certificates"), ()))]
@@ -399,7 +443,8 @@ def _dated(certificate):
 def _unfit_authority(certificate):
     from cryptography import x509
 
-    name = certificate.subject.rfc4514_string()
+    # a stranger's name ends up on a terminal
+    name = "".join(sign if sign.isprintable() else "?" for sign in certificate.subject.rfc4514_string())
     if not _pem().is_authority(certificate):
         yield f"holds {name}, which is no authority"
     try:

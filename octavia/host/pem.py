@@ -57,8 +57,11 @@ def certificates(data):
     """Return the certificates of a file; raises Bad, also when there is none."""
     try:
         found = [x509.load_pem_x509_certificate(block) for block in CERTIFICATE.findall(data)]
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         raise Bad("holds a broken certificate") from None
+    # one without its end: OpenSSL refuses the whole file
+    if len(found) < data.count(b"-----BEGIN CERTIFICATE-----"):
+        raise Bad("holds a broken certificate")
     if not found:
         raise Bad("holds no certificate in PEM format")
     return found
@@ -83,7 +86,8 @@ def key(data, passphrase=None):
     """Return the private key of a file; raises Bad."""
     found = KEY.search(data)
     if not found:
-        raise Bad("holds no private key in PEM format")
+        broken = re.search(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----", data)
+        raise Bad("holds a broken private key" if broken else "holds no private key in PEM format")
     block = found[0]
     encrypted = b"ENCRYPTED" in block
     if encrypted and not passphrase:
