@@ -261,6 +261,7 @@ class _Plan:
         order = [*STAGES]
         if not new:
             if said == "drop":
+                self.stage = said
                 self.warnings.append(f"{place}: is drop, and the roll-over is over; take it out")
             elif said:
                 self.faults.append(

@@ -103,7 +103,8 @@ def _ownership(path, owner):
 
 def _write(files, remove):
     try:
-        for path, file in files.items():
+        # where root's files lie beside those of Octavia's user, the directory is that user's
+        for path, file in sorted(files.items(), key=lambda each: each[1]["user"] == "root"):
             _make_directory(os.path.dirname(path), file)
         __salt__["octavia_file.write_all"](files)
         for path in remove:
