@@ -122,14 +122,14 @@ venvs:
 	.venv/$*/bin/pip install -qq --disable-pip-version-check $(addprefix -r ,$(filter %.txt,$^))
 	touch $@
 
-# What `python3 -m venv`, the compiled wheels and salt-ssh need; apt only where it is missing.
+# What `python3 -m venv`, the compiled wheels, salt-ssh and the tests of certificates need; apt only where it is missing.
 .venv/tools:
 	@mkdir -p .venv
 	@python3 -c 'import ensurepip, os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")' \
-		2>/dev/null && command -v gcc >/dev/null && command -v ssh >/dev/null || \
+		2>/dev/null && command -v gcc >/dev/null && command -v ssh >/dev/null && command -v openssl >/dev/null || \
 		{ echo "== packages of the host" && apt-get -qq update && \
 			DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends \
-			python3-venv python3-dev gcc openssh-client >/dev/null; }
+			python3-venv python3-dev gcc openssh-client openssl >/dev/null; }
 	@touch $@
 
 .PHONY: clean

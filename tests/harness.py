@@ -81,6 +81,34 @@ class Issued:
         self.key = self._key.private_bytes(pem, serialization.PrivateFormat.PKCS8, lock).decode()
 
 
+class Made:
+    """A certificate of another maker and its key as PEM, with these extensions and no others."""
+
+    def __init__(self, name, *extensions, by=None, private=None, begins=-1, ends=30, passphrase=None):
+        from cryptography import x509
+        from cryptography.hazmat.primitives import hashes, serialization
+        from cryptography.hazmat.primitives.asymmetric import ec
+
+        self.private = private or ec.generate_private_key(ec.SECP256R1())
+        self.subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+        now, issuer, public = datetime.now(UTC), by or self, self.private.public_key()
+        builder = (
+            x509.CertificateBuilder(issuer.subject, self.subject, public, x509.random_serial_number())
+            .not_valid_before(now + timedelta(days=begins))
+            .not_valid_after(now + timedelta(days=ends))
+        )
+        identifiers = (x509.SubjectKeyIdentifier, x509.AuthorityKeyIdentifier)
+        for each in extensions:
+            builder = builder.add_extension(each, critical=not isinstance(each, identifiers))
+        digest = hashes.SHA256() if hasattr(issuer.private, "key_size") else None
+        pem = serialization.Encoding.PEM
+        self.cert = builder.sign(issuer.private, digest).public_bytes(pem).decode()
+        lock = (
+            serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else serialization.NoEncryption()
+        )
+        self.key = self.private.private_bytes(pem, serialization.PrivateFormat.PKCS8, lock).decode()
+
+
 def pillar_text(pillar):
     """The text of a pillar file: from a path (markers such as @PRIVATE_KEY@ filled in) or from a dict."""
     if not isinstance(pillar, Path):

@@ -12,10 +12,11 @@ import time
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from formula import Host
+from harness import Made
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from salt.exceptions import CommandExecutionError
@@ -275,30 +276,6 @@ def test_a_number_may_be_a_name(ours, ca):
 
 
 # --- certificates of other makers
-
-
-class Made:
-    """A certificate that octavia_x509 would not make: with these extensions, of this key."""
-
-    def __init__(self, name, *extensions, by=None, private=None, begins=-1, ends=30):
-        self.private = private or ec.generate_private_key(ec.SECP256R1())
-        self.subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        now, issuer = datetime.datetime.now(datetime.UTC), by or self
-        builder = (
-            x509.CertificateBuilder(
-                issuer.subject, self.subject, self.private.public_key(), x509.random_serial_number()
-            )
-            .not_valid_before(now + datetime.timedelta(days=begins))
-            .not_valid_after(now + datetime.timedelta(days=ends))
-        )
-        for each in extensions:
-            builder = builder.add_extension(each, critical=not isinstance(each, x509.SubjectKeyIdentifier))
-        digest = hashes.SHA256() if hasattr(issuer.private, "key_size") else None
-        self.cert = builder.sign(issuer.private, digest).public_bytes(serialization.Encoding.PEM).decode()
-        plain = serialization.NoEncryption()
-        self.key = self.private.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain
-        ).decode()
 
 
 def purpose(*purposes):
