@@ -28,6 +28,7 @@ MODULES = (
     "octavia_file",
     "octavia_pkg",
     "octavia_service",
+    "octavia_cloud",
 )
 #: Versions of Octavia by what changed in them: Debian 12, the last [neutron] of old form, the first of the new one,
 #: Debian 13, and one that is newer than this formula knows.
