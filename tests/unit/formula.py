@@ -29,6 +29,7 @@ MODULES = (
     "octavia_pkg",
     "octavia_service",
     "octavia_cloud",
+    "octavia_pki",
 )
 #: Versions of Octavia by what changed in them: Debian 12, the last [neutron] of old form, the first of the new one,
 #: Debian 13, and one that is newer than this formula knows.

@@ -1,0 +1,206 @@
+"""
+The certificates that Octavia's services read, and those of amphorae: which of them end soon.
+"""
+
+import datetime
+import re
+
+from salt.exceptions import CommandExecutionError
+
+# The most urgent first.
+_LEVELS = ("critical", "warning", "ok")
+
+# A file with more is a bundle of the system, whose authorities come and go with its packages.
+_BUNDLE = 20
+_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+
+_UTC = datetime.timezone.utc  # noqa: UP017 Salt 3006 brings Python 3.10
+_DAY = datetime.timedelta(days=1)
+
+
+def status(warn_days=None, critical_days=None, saltenv=None):
+    """
+    Return when certificates end: those in files that this host's octavia.conf names, and on a host with the manager
+    role those of all amphorae, by the API.
+
+    warn_days, critical_days
+        What ends in fewer days has this level; ``octavia:certificates:check`` by default. Amphorae live by Octavia's
+        own clock, housekeeping renews them: a warning is that less than half of that time is left, and critical what
+        of it is below ``critical_days`` too.
+
+    Returns ``level`` (``ok``, ``warning`` or ``critical``), the worst of all, and ``findings``, the most urgent first,
+    as dicts: ``what`` (a pillar key, ``amphora`` or ``amphorae``), ``path`` or ``amphora``, ``expires`` (ISO 8601 in
+    UTC), ``days`` until then, ``level`` and ``line``, which says it all in words. Of what cannot be read, and of an API
+    that does not answer, ``expires`` and ``days`` are None.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call --out=json octavia_pki.status warn_days=60
+    """
+    value = __salt__["octavia_pillar.values"](saltenv)
+    limits = {
+        "warning": value["certificates:check:warn_days"] if warn_days is None else warn_days,
+        "critical": value["certificates:check:critical_days"] if critical_days is None else critical_days,
+    }
+    conf_file = __salt__["octavia_pillar.settings"](saltenv)["conf_file"]
+    text = __salt__["octavia_file.read"](conf_file)
+    if text is None:
+        line = f"{conf_file}: does not exist, so no certificate is in use: apply octavia"
+        findings = [_finding("octavia.conf", "warning", line, path=conf_file)]
+    else:
+        written, now = __salt__["octavia_diff.parse"](text), datetime.datetime.now(_UTC)
+        findings = _of_files(written, limits, now, saltenv)
+        if "manager" in __salt__["octavia_pillar.sections"](saltenv):
+            findings += _of_amphorae(written, limits["critical"], now, saltenv)
+    findings.sort(key=_urgency)
+    return {"level": findings[0]["level"] if findings else "ok", "findings": findings}
+
+
+def _urgency(finding):
+    days = finding["days"]
+    return _LEVELS.index(finding["level"]), days is not None, days or 0, finding["line"]
+
+
+def _finding(what, level, line, expires=None, days=None, **where):
+    return {"what": what, **where, "expires": expires, "days": days, "level": level, "line": line}
+
+
+def _dated(what, level, begin, when, ending="", **where):
+    """A finding about a certificate that ends at the moment ``when[0]``, in so many days."""
+    moment, days = when
+    if days < 0:
+        said = f"expired {moment:%Y-%m-%d}, {_count(-days)} ago"
+    else:
+        said = f"expires {moment:%Y-%m-%d}, in {_count(days) if days else 'less than a day'}"
+    return _finding(what, level, f"{begin} {said}{ending}", f"{moment:%Y-%m-%dT%H:%M:%SZ}", days, **where)
+
+
+def _count(days):
+    return f"{days} day{'s' * (days != 1)}"
+
+
+# --- files
+
+
+def _of_files(written, limits, now, saltenv):
+    findings = []
+    for path, names in _files(written, saltenv).items():
+        what = ", ".join(names)
+        try:
+            blocks = _blocks(path)
+            if len(blocks) > _BUNDLE:
+                continue
+            certificates = [_read(block) for block in blocks]
+        except ValueError as exc:
+            findings.append(_finding(what, "critical", f"{path}: {exc}", path=path))
+            continue
+        findings += [_of_certificate(what, path, each, limits, now) for each in certificates]
+    return findings
+
+
+def _files(written, saltenv):
+    """The files with certificates that octavia.conf names, as ``{path: [pillar key, ...]}``."""
+    value, found = __salt__["octavia_pillar.values"](saltenv), {}
+    for key, spec in __salt__["octavia_pillar.data"](saltenv)["conf"]["keys"].items():
+        if spec.get("holds") != "certificates":
+            continue
+        options = [name for name in __salt__["octavia_pillar.options"](spec) if name in written]
+        named = [(written[name], __salt__["octavia_conf.origin"](name, saltenv)) for name in options]
+        # part of a URL
+        if "feeds" in spec and spec["feeds"] in written and not __salt__["octavia_pillar.is_off"](key, value):
+            named += [(value[key], f"octavia:{key}")] if key in value else []
+        for path, name in named:
+            if name not in found.setdefault(path, []):
+                found[path].append(name)
+    return found
+
+
+def _blocks(path):
+    """The certificates of a file in PEM; raises ValueError with the end of a sentence that begins with the path."""
+    try:
+        with open(path, "rb") as stream:
+            blocks = _CERTIFICATE.findall(stream.read())
+    except FileNotFoundError:
+        raise ValueError("does not exist") from None
+    except OSError as exc:
+        raise ValueError(f"cannot be read: {exc.strerror}") from None
+    if not blocks:
+        raise ValueError("holds no certificate in PEM format")
+    return blocks
+
+
+def _read(block):
+    """Name, begin and end of a certificate; raises ValueError."""
+    # not on top: a converged run has no need of it
+    from cryptography import x509
+
+    try:
+        found = x509.load_pem_x509_certificate(block)
+        names = found.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+        name = f"CN={names[0].value}" if names else found.subject.rfc4514_string() or "no name"
+        return " ".join(name.split()), _moment(found, "not_valid_before"), _moment(found, "not_valid_after")
+    except (ValueError, x509.InvalidVersion):
+        raise ValueError("holds a broken certificate") from None
+
+
+def _moment(certificate, name):
+    # cryptography 42 and newer warn of dates without zone, older ones have no others
+    aware = f"{name}_utc"
+    return getattr(certificate, aware if hasattr(certificate, aware) else name).replace(tzinfo=_UTC)
+
+
+def _of_certificate(what, path, certificate, limits, now):
+    name, begin, end = certificate
+    days = (end - now) // _DAY
+    level = next((level for level in _LEVELS[:2] if days < limits[level]), "ok")
+    if days < 0:
+        level = "critical"
+    early = ""
+    if begin > now:
+        level, early = "critical", f"; it is not valid before {begin:%Y-%m-%d %H:%M} UTC"
+    return _dated(what, level, f"{path}: {name},", (end, days), early, path=path)
+
+
+# --- amphorae
+
+
+def _of_amphorae(written, critical_days, now, saltenv):
+    try:
+        amphorae = __salt__["octavia_cloud.amphorae"](saltenv)
+    except CommandExecutionError as exc:
+        return [_finding("amphorae", "warning", f"The certificates of amphorae cannot be looked at: {exc}")]
+    buffer = _seconds(written, "house_keeping/cert_expiry_buffer", saltenv)
+    # what lives shorter than that is renewed all the time
+    half = min(buffer, _seconds(written, "certificates/cert_validity_time", saltenv)) / 2
+    findings = []
+    for each in amphorae:
+        # as housekeeping chooses; one that is being built has no certificate yet
+        if not each["cert_expiration"] or each["status"] in ("DELETED", "PENDING_DELETE"):
+            continue
+        end = datetime.datetime.fromisoformat(each["cert_expiration"].removesuffix("Z")).replace(tzinfo=_UTC)
+        left, level, why = end - now, "ok", ""
+        days = left // _DAY
+        if left < half:
+            level = "critical" if days < max(critical_days, 0) else "warning"
+            why = f": {_why(each, buffer)}"
+        begin = f"amphora {each['id']} ({each['lb_network_ip'] or 'no address'}): its certificate"
+        findings.append(_dated("amphora", level, begin, (end, days), why, amphora=each["id"]))
+    return findings
+
+
+def _why(amphora, buffer):
+    """Why housekeeping has not renewed the certificate of an amphora."""
+    if amphora["status"] == "ERROR":
+        return f"the amphora is in ERROR, fail load balancer {amphora['loadbalancer_id']} over"
+    if amphora["cert_busy"]:
+        return "housekeeping has stalled while it renewed it (cert_busy), and will not try again"
+    return f"housekeeping has stalled, it renews {_count(buffer // _DAY)} before the end"
+
+
+def _seconds(written, option, saltenv):
+    """A time that octavia.conf sets in seconds, or Octavia by default."""
+    default = __salt__["octavia_pillar.load"]("options", saltenv)[option]["default"]
+    text = written.get(option, "")
+    return datetime.timedelta(seconds=int(text) if text.isdigit() else default)
