@@ -458,7 +458,7 @@ def _file_faults(saltenv):
         if not off and not os.path.isfile(value[key]):
             yield f"octavia:{key}: there is no file {value[key]}"
     if manager:
-        yield from __salt__["octavia_pki.plan"](saltenv)["faults"]
+        yield from __salt__["octavia_certificates.plan"](saltenv)["faults"]
 
 
 def _database_fault(saltenv):

@@ -365,7 +365,7 @@ def _files(written, reads, saltenv):
     """The files that octavia.conf names in options that somebody reads, as ``{path: what the pillar puts there}``."""
     value, found = __salt__["octavia_pillar.values"](saltenv), {}
     # certificates, in a dry run
-    planned = __context__.get("octavia_pki.planned", {})
+    planned = __context__.get("octavia_certificates.planned", {})
     for key, spec in __salt__["octavia_pillar.data"](saltenv)["conf"]["keys"].items():
         if "file" in spec:
             paths = [written[spec["feeds"]]] if spec["feeds"] in written and reads(spec["feeds"]) else []

@@ -1,510 +1,189 @@
 """
-The certificates of this host: where they come from, what its files should hold, and how authorities follow one another.
+What an operator asks of certificates: which of them end soon, new ones for the pillar, those of this host for others.
 
-``octavia:certificates:source`` says where from: ``files`` (somebody else puts them there), ``pillar``, a directory of
-the file server (``salt://...``), or ``generate``, where one controller makes them. See ``octavia_x509`` for the names
-of the files.
+The states use ``octavia_certificates``.
 """
 
-import hashlib
+import datetime
 import json
 import os
-import re
 import secrets
-import time
 
-import salt.utils.files
 from salt.exceptions import CommandExecutionError
 
-SERVER_CA, SERVER_KEY = "server_ca.cert.pem", "server_ca.key.pem"
-CLIENT_CA, CLIENT_KEY = "client_ca.cert.pem", "client_ca.key.pem"
-CLIENT = "client.cert-and-key.pem"
+# The most urgent first.
+_LEVELS = ("critical", "warning", "ok")
 
-# What a controller reads. Keys first: of a first write that is cut off no certificate is left without its key.
-_READ = (SERVER_KEY, CLIENT, SERVER_CA, CLIENT_CA)
-# The key of the client authority signs the client certificate, and is needed nowhere else.
-_MADE = (CLIENT_KEY, *_READ)
-_SECRET = (SERVER_KEY, CLIENT_KEY, CLIENT)
+# A file with more is a bundle of the system, whose authorities come and go with its packages.
+_BUNDLE = 20
+_UTC = datetime.timezone.utc  # noqa: UP017 Salt 3006 brings Python 3.10
+_DAY = datetime.timedelta(days=1)
 
-# Of a roll-over, in order, with what is to be done before the next one.
-STAGES = {
-    "none": "begin with octavia:certificates:rollover:stage: trust",
-    "trust": "apply it on every controller, then say sign",
-    "sign": "apply it on every controller, fail over every load balancer, then say client",
-    "client": "apply it on every controller, then say drop",
-    "drop": "the new authorities are in place: put octavia:certificates:next, where you have it, in place of the old "
-    "ones, and take octavia:certificates:rollover out",
-}
-_DAY = 24 * 3600
+_SERVER_CA, _CLIENT_CA, _CLIENT_KEY = "server_ca.cert.pem", "client_ca.cert.pem", "client_ca.key.pem"
+_CLIENT = "client.cert-and-key.pem"
+_ON_CONTROLLERS = (_SERVER_CA, "server_ca.key.pem", _CLIENT_CA, _CLIENT)
 
 
-# --- what this host should have
-
-
-def plan(saltenv=None):
+def status(warn_days=None, critical_days=None, saltenv=None):
     """
-    Return what the files of this host should hold. Meant for other modules: it holds keys as they are.
+    Return when certificates end: those in files that this host's octavia.conf names, and on a host with the manager
+    role those of all amphorae, by the API.
 
-    files
-        ``{path: {name, text, user, group, mode}}``; no ``text`` where somebody else writes it. Empty where nothing has
-        changed since all was well.
-    remove
-        Directories that are not needed any more.
-    faults, warnings
-        Lines that name the pillar key.
-    stage, ask
-        The stage of a roll-over, and whether amphorae must be ready for it.
+    warn_days, critical_days
+        What ends in fewer days has this level; ``octavia:certificates:check`` by default. Amphorae live by Octavia's
+        own clock, housekeeping renews them: a warning is that less than half of that time is left, and critical what
+        of it is below ``critical_days`` too.
+
+    Returns ``level`` (``ok``, ``warning`` or ``critical``), the worst of all, and ``findings``, the most urgent first,
+    as dicts: ``what`` (a pillar key, ``amphora`` or ``amphorae``), ``path`` or ``amphora``, ``expires`` (ISO 8601 in
+    UTC), ``days`` until then, ``level`` and ``line``, which says it all in words. Of what cannot be read, and of an API
+    that does not answer, ``expires`` and ``days`` are None.
 
     CLI Example:
 
     .. code-block:: bash
 
-        salt-call --out=quiet octavia_pki.plan
+        salt-call --out=json octavia_pki.status warn_days=60
     """
-    if "octavia_pki.plan" not in __context__:
-        __context__["octavia_pki.plan"] = _Plan(saltenv).result()
-    return __context__["octavia_pki.plan"]
+    value = __salt__["octavia_pillar.values"](saltenv)
+    limits = {
+        "warning": value["certificates:check:warn_days"] if warn_days is None else warn_days,
+        "critical": value["certificates:check:critical_days"] if critical_days is None else critical_days,
+    }
+    conf_file = __salt__["octavia_pillar.settings"](saltenv)["conf_file"]
+    text = __salt__["octavia_file.read"](conf_file)
+    if text is None:
+        line = f"{conf_file}: does not exist, so no certificate is in use: apply octavia"
+        findings = [_finding("octavia.conf", "warning", line, path=conf_file)]
+    else:
+        written, now = __salt__["octavia_diff.parse"](text), datetime.datetime.now(_UTC)
+        findings = _of_files(written, limits, now, saltenv)
+        if "manager" in __salt__["octavia_pillar.sections"](saltenv):
+            findings += _of_amphorae(written, limits["critical"], now, saltenv)
+    findings.sort(key=_urgency)
+    return {"level": findings[0]["level"] if findings else "ok", "findings": findings}
 
 
-class _Plan:
-    """One look at pillar and files."""
+def _urgency(finding):
+    days = finding["days"]
+    return _LEVELS.index(finding["level"]), days is not None, days or 0, finding["line"]
 
-    def __init__(self, saltenv):
-        self.value = value = __salt__["octavia_pillar.values"](saltenv)
-        self.host = __salt__["octavia_pillar.distribution"](saltenv)["host"]
-        self.saltenv, self.source = saltenv, value["certificates:source"]
-        self.maker, self.faults = False, []
-        self.warnings, self.remove, self.stage, self.ask = [], [], "none", False
-        self.passphrase = value.get("manager:certificates:ca_private_key_passphrase")
-        self.said = (__pillar__.get("octavia") or {}).get("certificates") or {}
-        if self.source == "generate":
-            self.maker = self._is_maker()
-        self.keys = {}  # the pillar key of each path
-        self.paths = self._paths()
-        self.aside = f"{os.path.dirname(value['manager:certificates:ca_certificate'])}/rollover"
-        self.texts = self._texts()
-        self.have = self._have()
-        self.note = _load(_stamp(self.host))
 
-    def result(self):
-        seen = self.seen()
-        if self.note.get("seen") == seen and time.time() < self.note["due"]:
-            return {**self.note["result"], "files": {}, "remove": [], "faults": [], "ask": False}
-        wanted = {}
+def _finding(what, level, line, expires=None, days=None, **where):
+    return {"what": what, **where, "expires": expires, "days": days, "level": level, "line": line}
+
+
+def _dated(what, level, begin, when, ending="", **where):
+    """A finding about a certificate that ends at the moment ``when[0]``, in so many days."""
+    moment, days = when
+    if days < 0:
+        said = f"expired {moment:%Y-%m-%d}, {_count(-days)} ago"
+    else:
+        said = f"expires {moment:%Y-%m-%d}, in {_count(days) if days else 'less than a day'}"
+    return _finding(what, level, f"{begin} {said}{ending}", f"{moment:%Y-%m-%dT%H:%M:%SZ}", days, **where)
+
+
+def _count(days):
+    return f"{days} day{'s' * (days != 1)}"
+
+
+# --- files
+
+
+def _of_files(written, limits, now, saltenv):
+    findings = []
+    for path, names in _files(written, saltenv).items():
+        what = ", ".join(names)
         try:
-            wanted = {} if self.faults else self._wanted()
-        except CommandExecutionError as exc:
-            self.faults.append(str(exc))
-        self._judge(wanted)
-        return {
-            "files": {} if self.faults else self._files(wanted),
-            "remove": self.remove,
-            "faults": self.faults,
-            "warnings": self.warnings,
-            "stage": self.stage,
-            "ask": self.ask,
-        }
-
-    def remember(self):
-        """Note that all is well, until a file or the pillar changes or a certificate comes to its end."""
-        ends = [fact["days"] for text in self.have.values() if "BEGIN CERT" in text for fact in _facts(text)]
-        marks = (0, self.value["certificates:generate:renew_before_days"], self.value["certificates:check:warn_days"])
-        left = min((days - mark for days in ends for mark in marks if days > mark), default=0)
-        result = self.result()
-        note = {
-            "seen": self.seen(),
-            "due": time.time() + left * _DAY,
-            "view": __salt__["octavia_x509.view"](self.have),
-            "result": {"warnings": result["warnings"], "stage": result["stage"]},
-        }
-        path = _stamp(self.host)
-        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-        __salt__["octavia_file.write"](path, json.dumps(note), "root", "root", "0600")
-
-    def seen(self):
-        """A digest of all that the answer depends on; times of change tell of contents, owners and modes."""
-        said = {key: value for key, value in self.value.items() if key.startswith(("certificates:", "manager:cert"))}
-        files = [*self.paths, *self._aside_paths()]
-        what = [said, self.texts, self.passphrase, [(path, _changed(path)) for path in files]]
-        return hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()
-
-    # --- where from
-
-    def _is_maker(self):
-        on = self.value.get("certificates:generate:minion")
-        managers = self.value.get("manager:health_manager:controller_ip_port_list") or []
-        if not on and len(managers) > 1:
-            self.faults.append(
-                "octavia:certificates:generate:minion: is not set, and there are "
-                f"{len(managers)} health managers: name the minion that makes the certificates for all of them"
-            )
-        return not on or on == __opts__.get("id")
-
-    def _paths(self):
-        """The files of this host, in the order in which they are written, as ``{path: name}``."""
-        found = {}
-        for key, spec in __salt__["octavia_pillar.data"](self.saltenv)["conf"]["keys"].items():
-            if "content" in spec and key in self.value and (self.maker or spec["content"] != CLIENT_KEY):
-                found.setdefault(self.value[key], spec["content"])
-                self.keys.setdefault(self.value[key], key)
-        return dict(sorted(found.items(), key=lambda each: _MADE.index(each[1])))
-
-    def _texts(self):
-        """What pillar or file server say, of the present certificates and of the next ones."""
-        if self.source == "pillar":
-            sets = self.said, self.said.get("next") or {}
-            return [{name: _ended(each[name]) for name in _MADE if each.get(name)} for each in sets]
-        if self.source.startswith("salt://"):
-            return [self._served(self.source), self._served(f"{self.source}/next")]
-        return []
-
-    def _have(self):
-        """The texts on this host by name. Somebody else may have two files of one name: who signs, who is trusted."""
-        found = {}
-        for path, name in self.paths.items():
             text = __salt__["octavia_file.read"](path)
-            if text is not None and (name not in found or (self.source == "files" and text != found[name])):
-                found[name] = found.get(name, "") + text
-        return found
-
-    def _served(self, url):
-        found = {}
-        for name in _READ:
-            # the copy in the minion's cache is readable by root alone
-            with salt.utils.files.set_umask(0o077):
-                path = __salt__["cp.cache_file"](f"{url}/{name}", self.saltenv or __opts__.get("saltenv") or "base")
-            if path:
-                found[name] = _ended(__salt__["octavia_file.read"](path))
-        return found
-
-    def _wanted(self):
-        """The texts by name; those of somebody else's files as they are."""
-        if self.source == "files" or (self.source == "generate" and not self.maker):
-            gone = sorted((path for path in self.paths if not os.path.isfile(path)), key=self.keys.get)
-            more = self._handed_on() if self.source == "generate" else ""
-            self.faults += [f"octavia:{self.keys[path]}: there is no file {path}{more}" for path in gone]
-            return self.have
-        old, new = self._generations() if self.maker else self.texts
-        if not self.maker:
-            self._miss(old, is_next=False)
-            if new:
-                self._miss(new, is_next=True)
-        if self.faults:
-            return {}
-        self._find_stage(old, new)
-        return staged(old, new, self.stage)
-
-    def _handed_on(self):
-        on = self.value["certificates:generate:minion"]
-        return f"; hand on what {on} has made (salt-call --local octavia_pki.export there)"
-
-    def _miss(self, texts, is_next):
-        what = "is not set, and octavia:certificates:source is pillar" if self.source == "pillar" else "is not there"
-        self.faults += [f"{self._place(name, is_next)}: {what}" for name in sorted(_READ) if name not in texts]
-
-    # --- generate
-
-    def _generations(self):
-        """The present set and the next one, which is empty unless authorities are being rolled over."""
-        stage = self.value.get("certificates:rollover:stage")
-        if os.path.isdir(self.aside):
-            sets = [self._set_aside("old"), self._set_aside("new")]
-            if all(set(each) == {*_MADE} for each in sets):
-                return [self._renewed(each) for each in sets]
-        present = self._renewed(self._complete(dict(self.have)))
-        if stage != "trust" or self.faults:
-            return present, {}
-        return present, self._renewed(successor_of(present, self._settings()))
-
-    def _aside_paths(self):
-        return {f"{self.aside}/{age}/{name}": (age, name) for age in ("old", "new") for name in _MADE if self.maker}
-
-    def _set_aside(self, age):
-        texts = {
-            name: __salt__["octavia_file.read"](path) for path, (of, name) in self._aside_paths().items() if of == age
-        }
-        return {name: text for name, text in texts.items() if text is not None}
-
-    def _settings(self):
-        return _settings(self.value)
-
-    def _complete(self, material):
-        """With authorities, where there never were any. One that is lost is not made anew: amphorae trust it."""
-        for name, key in ((SERVER_CA, SERVER_KEY), (CLIENT_CA, CLIENT_KEY)):
-            if name in material and key in material:
+            if text is None:
+                raise CommandExecutionError("is not a file" if os.path.exists(path) else "does not exist")
+            if text.count("-----BEGIN CERTIFICATE-----") > _BUNDLE:
                 continue
-            if name in material or (self.note.get("view") and not self._is_abrupt()):
-                lost = key if name in material else name
-                self.faults.append(
-                    f"{self._place(lost)}: is gone, and amphorae trust that authority: put it back from a backup"
-                )
-            else:
-                which = "server" if name == SERVER_CA else "client"
-                material.update(_authority(which, 1, self._settings()))
-        return material
-
-    def _renewed(self, material):
-        if self.faults:
-            return material
-        settings = self._settings()
-        reason = __salt__["octavia_x509.due"](
-            material.get(CLIENT), material[CLIENT_CA], **_client_facts(settings),
-            renew_before_days=settings["renew_before_days"],
-        )  # fmt: skip
-        return {**material, CLIENT: _client(material, settings)} if reason else material
-
-    # --- stages
-
-    def _find_stage(self, old, new):
-        """The stage that is said, if it may follow the one that the files are in; else that one."""
-        said, place = self.value.get("certificates:rollover:stage"), "octavia:certificates:rollover:stage"
-        order = [*STAGES]
-        if not new:
-            if said == "drop":
-                self.stage = said
-                self.warnings.append(f"{place}: is drop, and the roll-over is over; take it out")
-            elif said:
-                self.faults.append(
-                    f"{place}: is {said}, and there are no next certificates; "
-                    + ("begin with trust" if self.maker else "make them with: salt-call octavia_pki.successor")
-                )
-            return
-        present = self._stage_of_files(old, new)
-        if said is None:
-            if present is None and self.have:
-                self.faults.append(f"{place}: is not set, and the files on this host are those of no stage")
-            self.stage = present or "none"
-        else:
-            if present and abs(order.index(said) - order.index(present)) > 1:
-                beside = order[order.index(present) + (1 if order.index(said) > order.index(present) else -1)]
-                self.faults.append(f"{place}: is {said}, but this host is at {present}: the next one is {beside}")
-            self.stage = said
-            self.ask = said in ("client", "drop") and present == order[order.index(said) - 1]
-        if self.maker and not self.faults:
-            self._set_both_aside(old, new)
-
-    def _stage_of_files(self, old, new):
-        for stage in STAGES:
-            texts = staged(old, new, stage)
-            if all(self.have.get(name) == texts[name] for name in _READ):
-                return stage
-        return None
-
-    def _set_both_aside(self, old, new):
-        if self.stage == "drop":
-            self.remove.append(self.aside)
-            return
-        aside = {path: f"{age}/{name}" for path, (age, name) in self._aside_paths().items()}
-        self.keys.update(dict.fromkeys(aside, "certificates:rollover:stage"))
-        # before all others: from here on they can be made again
-        self.paths = {**aside, **self.paths}
-        self.both = {f"old/{name}": text for name, text in old.items()}
-        self.both.update({f"new/{name}": text for name, text in new.items()})
-
-    def _is_abrupt(self):
-        return self.value.get("certificates:rollover:abrupt")
-
-    # --- judgement
-
-    def _judge(self, wanted):
-        if self.faults:
-            return
-        for name, what in __salt__["octavia_x509.faults"](wanted, self.passphrase):
-            if "passphrase" in what:
-                what += " (octavia:manager:certificates:ca_private_key_passphrase)"
-            self.faults.append(f"{self._place(name)}: {self._of(name)}{what}")
-        if self.faults:
-            return
-        self._guard(wanted)
-        warn = self.value["certificates:check:warn_days"]
-        for name in (SERVER_CA, CLIENT_CA, CLIENT):
-            for fact in _facts(wanted[name]):
-                if fact["days"] < warn:
-                    self.warnings.append(
-                        f"{self._place(name)}: {self._of(name)}{fact['subject']} ends on {fact['ends'][:10]}"
-                    )
-        if _facts(wanted[SERVER_CA])[0]["key_id"] == _facts(wanted[CLIENT_CA])[0]["key_id"]:
-            self.warnings.append(
-                f"{self._place(CLIENT_CA)}: is the authority that signs amphorae too, so that each of them could pass "
-                "for a controller"
-            )
-        for path, name in self.paths.items():
-            if name in _SECRET and os.path.isfile(path) and os.stat(path).st_mode & 0o007:
-                self.warnings.append(
-                    f"octavia:{self.keys[path]}: {path} was readable by everybody; its key may be known"
-                )
-
-    def _guard(self, wanted):
-        """No amphora may be cut off by authorities that change without a roll-over."""
-        before = self.note.get("view")
-        if self.source != "files":
-            before = __salt__["octavia_x509.view"](self.have) or before
-        if not before or self._is_abrupt():
-            return
-        after = __salt__["octavia_x509.view"](wanted)
-        was, now = before["server"][0], after["server"][0]
-        bad = []
-        if was != now and (now not in before["server"] or was not in after["server"]):
-            bad.append(SERVER_CA)
-        if before["issuer"] not in after["client"] or after["issuer"] not in before["client"]:
-            bad.append(CLIENT_CA)
-        for name in bad:
-            self.faults.append(
-                f"{self._place(name)}: {self._of(name)}is another authority than the one that amphorae know, which "
-                "would cut them off: roll it over (octavia.certificates.rollover), or set "
-                "octavia:certificates:rollover:abrupt: true and fail over every load balancer"
-            )
-
-    def _place(self, name, is_next=False):
-        """The pillar key where an operator finds a file."""
-        if self.source == "pillar":
-            at_next = is_next or (self.stage == "drop" and self.said.get("next"))
-            return f"octavia:certificates:{'next:' if at_next else ''}{name}"
-        if self.source.startswith("salt://"):
-            return f"octavia:certificates:source: {self.source}/{'next/' if is_next else ''}{name}"
-        return next(
-            (f"octavia:{self.keys[path]}" for path, each in self.paths.items() if each == name), "octavia:certificates"
-        )
-
-    def _of(self, name):
-        """The path, where the key alone does not tell."""
-        if self.source == "pillar" or self.source.startswith("salt://"):
-            return ""
-        return next((f"{path} " for path, each in self.paths.items() if each == name), "")
-
-    def _files(self, wanted):
-        user, group = self.host["user"], self.host["group"]
-        texts = {**wanted, **getattr(self, "both", {})}
-        found = {}
-        for path, name in self.paths.items():
-            root = name == CLIENT_KEY or "/" in name
-            writes = self.maker or self.texts
-            found[path] = {
-                "name": name,
-                "text": texts.get(name) if writes else None,
-                "user": "root" if root else user,
-                "group": "root" if root else group,
-                "mode": "0600" if root or name in _SECRET else "0640",
-            }
-        return found
+            facts = __salt__["octavia_x509.facts"](text)
+        except (CommandExecutionError, OSError) as exc:
+            findings.append(_finding(what, "critical", f"{path}: {getattr(exc, 'strerror', None) or exc}", path=path))
+            continue
+        findings += [_of_certificate(what, path, each, limits, now) for each in facts]
+    return findings
 
 
-def remember(saltenv=None):
-    """
-    Note that the files of this host are as they should be, so that the next run need not look into them.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-call octavia_pki.remember
-    """
-    __context__.pop("octavia_pki.plan", None)
-    _Plan(saltenv).remember()
-
-
-def next_step(stage):
-    """
-    Return what is to be done at a stage of a roll-over before the next one.
-
-    stage
-        See ``staged``.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-call octavia_pki.next_step trust
-    """
-    return STAGES[stage]
-
-
-def staged(old, new, stage):
-    """
-    Return what the files hold at a stage of a roll-over, as texts by file name.
-
-    old, new
-        The two sets of certificates, as texts by file name.
-
-    stage
-        ``none``, ``trust`` (both authorities are trusted), ``sign`` (the new one signs amphorae), ``client``
-        (controllers show the new client certificate), ``drop`` (the old ones are gone).
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-call octavia_pki.staged '{}' '{}' none
-    """
-    reached = [*STAGES].index(stage)
-    if not new:
-        return {name: old[name] for name in _MADE if name in old}
-    both = 0 < reached < len(STAGES) - 1
-    later = reached >= 2, reached >= 3  # the new one signs; the new one is shown
-    found = {}
-    for name in _MADE:
-        goes_on = later[name in (CLIENT, CLIENT_CA, CLIENT_KEY)]
-        first, second = (new, old) if goes_on else (old, new)
-        if name in first:
-            found[name] = first[name]
-            if both and name in (SERVER_CA, CLIENT_CA):
-                found[name] += second[name]
+def _files(written, saltenv):
+    """The files with certificates that octavia.conf names, as ``{path: [pillar key, ...]}``."""
+    value, found = __salt__["octavia_pillar.values"](saltenv), {}
+    for key, spec in __salt__["octavia_pillar.data"](saltenv)["conf"]["keys"].items():
+        if spec.get("holds") != "certificates":
+            continue
+        options = [name for name in __salt__["octavia_pillar.options"](spec) if name in written]
+        named = [(written[name], __salt__["octavia_conf.origin"](name, saltenv)) for name in options]
+        # part of a URL
+        if "feeds" in spec and spec["feeds"] in written and not __salt__["octavia_pillar.is_off"](key, value):
+            named += [(value[key], f"octavia:{key}")] if key in value else []
+        for path, name in named:
+            if name not in found.setdefault(path, []):
+                found[path].append(name)
     return found
 
 
-def describe(name, text):
-    """
-    Return what may be shown of one of these files: names, kinds of keys and dates, never a key.
-
-    name, text
-        Its name, and what it holds; None for nothing.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-call octavia_pki.describe client_ca.cert.pem "$(cat /etc/octavia/certs/client_ca.cert.pem)"
-    """
-    if text is None:
-        return None
-    try:
-        return "; ".join(f"{fact['subject']}, {fact['key']}, until {fact['ends'][:10]}" for fact in _facts(text))
-    except CommandExecutionError:
-        return "(hidden)"
-
-
-def unready(saltenv=None):
-    """
-    Return which amphorae would be cut off by the stage that the pillar says, as lines; none where this host has no
-    amphorae. Each is asked as Octavia asks it: by TLS, with the certificates of that stage.
-
-    Raises CommandExecutionError when the API cannot be asked.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-call octavia_pki.unready
-    """
-    if not __salt__["octavia_pillar.has_amphorae"](saltenv):
-        return []
-    texts = {file["name"]: file["text"] for file in plan(saltenv)["files"].values()}
-    answers = __salt__["octavia_host.call"](
-        "amphora",
-        "probe_all",
-        saltenv=saltenv,
-        amphorae=__salt__["octavia_cloud.amphorae"](),
-        client=texts[CLIENT],
-        authorities=texts[SERVER_CA].split("-----END CERTIFICATE-----")[0] + "-----END CERTIFICATE-----\n",
+def _of_certificate(what, path, certificate, limits, now):
+    name, begin, end = (
+        certificate["subject"],
+        *(datetime.datetime.fromisoformat(certificate[each]) for each in ("begins", "ends")),
     )
-    return [
-        f"amphora {each['id']} of load balancer {each['load_balancer']}: {each['why']}"
-        for each in answers
-        if not each["ok"]
-    ]
+    days = (end - now) // _DAY
+    level = next((level for level in _LEVELS[:2] if days < limits[level]), "ok")
+    if days < 0:
+        level = "critical"
+    early = ""
+    if begin > now:
+        level, early = "critical", f"; it is not valid before {begin:%Y-%m-%d %H:%M} UTC"
+    return _dated(what, level, f"{path}: {name},", (end, days), early, path=path)
 
 
-# --- what an operator asks for
+# --- amphorae
+
+
+def _of_amphorae(written, critical_days, now, saltenv):
+    try:
+        amphorae = __salt__["octavia_cloud.amphorae"](saltenv)
+    except CommandExecutionError as exc:
+        return [_finding("amphorae", "warning", f"The certificates of amphorae cannot be looked at: {exc}")]
+    buffer = _seconds(written, "house_keeping/cert_expiry_buffer", saltenv)
+    # what lives shorter than that is renewed all the time
+    half = min(buffer, _seconds(written, "certificates/cert_validity_time", saltenv)) / 2
+    findings = []
+    for each in amphorae:
+        # as housekeeping chooses; one that is being built has no certificate yet
+        if not each["cert_expiration"] or each["status"] in ("DELETED", "PENDING_DELETE"):
+            continue
+        end = datetime.datetime.fromisoformat(each["cert_expiration"].removesuffix("Z")).replace(tzinfo=_UTC)
+        left, level, why = end - now, "ok", ""
+        days = left // _DAY
+        if left < half:
+            level = "critical" if days < max(critical_days, 0) else "warning"
+            why = f": {_why(each, buffer)}"
+        begin = f"amphora {each['id']} ({each['lb_network_ip'] or 'no address'}): its certificate"
+        findings.append(_dated("amphora", level, begin, (end, days), why, amphora=each["id"]))
+    return findings
+
+
+def _why(amphora, buffer):
+    """Why housekeeping has not renewed the certificate of an amphora."""
+    if amphora["status"] == "ERROR":
+        return f"the amphora is in ERROR, fail load balancer {amphora['loadbalancer_id']} over"
+    if amphora["cert_busy"]:
+        return "housekeeping has stalled while it renewed it (cert_busy), and will not try again"
+    return f"housekeeping has stalled, it renews {_count(buffer // _DAY)} before the end"
+
+
+def _seconds(written, option, saltenv):
+    """A time that octavia.conf sets in seconds, or Octavia by default."""
+    default = __salt__["octavia_pillar.load"]("options", saltenv)[option]["default"]
+    text = written.get(option, "")
+    return datetime.timedelta(seconds=int(text) if text.isdigit() else default)
+
+
+# --- for the pillar
 
 
 def generate():
@@ -520,10 +199,12 @@ def generate():
 
         salt-call --local --out=newline_values_only octavia_pki.generate
     """
-    value = __salt__["octavia_pillar.values"]()
-    settings = _settings(value, fresh=True)
-    listed = value.get("certificates:server_certs_key_passphrase") or secrets.token_hex(16)
-    certificates = {"source": "pillar", "server_certs_key_passphrase": listed, **_new_set(settings)}
+    settings = __salt__["octavia_certificates.settings"](fresh=True)
+    listed = __salt__["octavia_pillar.values"]().get("certificates:server_certs_key_passphrase") or secrets.token_hex(
+        16
+    )
+    made = __salt__["octavia_certificates.new_set"](settings)
+    certificates = {"source": "pillar", "server_certs_key_passphrase": listed, **made}
     return _fragment(certificates, {"ca_private_key_passphrase": settings["passphrase"]})
 
 
@@ -540,11 +221,10 @@ def renew():
 
         salt-call --local --out=newline_values_only octavia_pki.renew
     """
-    texts = (__pillar__.get("octavia") or {}).get("certificates") or {}
-    for name in (CLIENT_CA, CLIENT_KEY):
-        if not texts.get(name):
-            raise CommandExecutionError(f"octavia:certificates:{name}: is not set")
-    return _fragment({CLIENT: _client(texts, _settings(__salt__["octavia_pillar.values"]()))})
+    texts = _said(_CLIENT_CA, _CLIENT_KEY)
+    return _fragment(
+        {_CLIENT: __salt__["octavia_certificates.client"](texts, __salt__["octavia_certificates.settings"]())}
+    )
 
 
 def successor():
@@ -560,11 +240,10 @@ def successor():
 
         salt-call --local --out=newline_values_only octavia_pki.successor
     """
-    texts = (__pillar__.get("octavia") or {}).get("certificates") or {}
-    for name in (SERVER_CA, CLIENT_CA):
-        if not texts.get(name):
-            raise CommandExecutionError(f"octavia:certificates:{name}: is not set")
-    return _fragment({"next": successor_of(texts, _settings(__salt__["octavia_pillar.values"]()))})
+    texts = _said(_SERVER_CA, _CLIENT_CA)
+    return _fragment(
+        {"next": __salt__["octavia_certificates.successor"](texts, __salt__["octavia_certificates.settings"]())}
+    )
 
 
 def export(saltenv=None):
@@ -580,70 +259,20 @@ def export(saltenv=None):
 
         salt-call --local --out=newline_values_only octavia_pki.export
     """
-    have = _Plan(saltenv).have
-    for name in _READ:
+    have = __salt__["octavia_certificates.present"](saltenv)
+    for name in _ON_CONTROLLERS:
         if name not in have:
             raise CommandExecutionError(f"this host has no {name}")
-    return _fragment({"source": "pillar", **{name: have[name] for name in _READ}})
+    return _fragment({"source": "pillar", **{name: have[name] for name in _ON_CONTROLLERS}})
 
 
-def successor_of(present, settings):
-    """
-    Return the set of certificates that follows another one.
-
-    present, settings
-        Texts by file name; lifetimes and names as ``octavia:certificates:generate`` has them, and ``passphrase``.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-call octavia_pki.successor
-    """
-    numbers = [
-        re.search(r"(?:^|,)CN=[^,]* (\d+)(?:,|$)", _facts(present[name])[0]["subject"])
-        for name in (SERVER_CA, CLIENT_CA)
-    ]
-    return _new_set(settings, max(int(found[1]) if found else 1 for found in numbers) + 1)
-
-
-def _settings(value, fresh=False):
-    prefix = "certificates:generate:"
-    found = {key.removeprefix(prefix): value[key] for key in value if key.startswith(prefix)}
-    found["passphrase"] = value.get("manager:certificates:ca_private_key_passphrase")
-    if not found["passphrase"] and fresh:
-        found["passphrase"] = secrets.token_hex(16)
-    if not found["passphrase"]:
-        raise CommandExecutionError(
-            "octavia:manager:certificates:ca_private_key_passphrase: is not set, and keys of authorities are "
-            "encrypted; make one with: openssl rand -hex 16"
-        )
-    return found
-
-
-def _new_set(settings, number=1):
-    made = {**_authority("server", number, settings), **_authority("client", number, settings)}
-    return {**made, CLIENT: _client(made, settings)}
-
-
-def _authority(which, number, settings):
-    made = __salt__["octavia_x509.authority"](
-        f"Octavia {which} CA {number}", settings["passphrase"], key=settings["key"], days=settings["ca_days"],
-        subject=settings.get("subject"),
-    )  # fmt: skip
-    return {f"{which}_ca.cert.pem": made["cert"], f"{which}_ca.key.pem": made["key"]}
-
-
-def _client_facts(settings):
-    names = settings.get("client_names", [])
-    return {"name": "octavia", "key": settings["key"], "subject": settings.get("subject"), "names": names}
-
-
-def _client(material, settings):
-    return __salt__["octavia_x509.client"](
-        cert=material[CLIENT_CA], private=material[CLIENT_KEY], passphrase=settings["passphrase"],
-        days=settings["client_days"], **_client_facts(settings),
-    )  # fmt: skip
+def _said(*names):
+    """The certificates that the pillar has; those must be among them."""
+    texts = (__pillar__.get("octavia") or {}).get("certificates") or {}
+    for name in names:
+        if not texts.get(name):
+            raise CommandExecutionError(f"octavia:certificates:{name}: is not set")
+    return texts
 
 
 def _fragment(certificates, of_manager=None):
@@ -665,31 +294,3 @@ def _block(tree, indent):
             yield from (f"{pad}  {line}" for line in value.splitlines())
         else:
             yield f"{pad}{name}: {json.dumps(value)}"
-
-
-def _facts(text):
-    return __salt__["octavia_x509.facts"](text)
-
-
-def _ended(text):
-    return text.rstrip("\n") + "\n"
-
-
-def _changed(path):
-    try:
-        return os.stat(path).st_ctime_ns
-    except OSError:
-        return None
-
-
-def _stamp(host):
-    return f"{host['state_dir']}/certificates.json"
-
-
-def _load(path):
-    try:
-        with open(path, encoding="utf-8") as stream:
-            note = json.load(stream)
-    except (OSError, ValueError):
-        return {}
-    return note if isinstance(note, dict) and isinstance(note.get("result"), dict) else {}

@@ -27,10 +27,10 @@ def managed(name):
     """
     ret = {"name": name, "result": True, "changes": {}, "comment": "Certificates are as the pillar says"}
     try:
-        todo = __salt__["octavia_pki.plan"](__env__)
+        todo = __salt__["octavia_certificates.plan"](__env__)
         if todo["warnings"]:
             ret["warnings"] = todo["warnings"]
-        lines = todo["faults"] or (__salt__["octavia_pki.unready"](__env__) if todo["ask"] else [])
+        lines = todo["faults"] or (__salt__["octavia_certificates.unready"](__env__) if todo["ask"] else [])
         if lines:
             return {**ret, "result": False, "comment": "\n".join(lines)}
         due = _due(todo["files"], ret["changes"])
@@ -38,13 +38,13 @@ def managed(name):
         if __opts__["test"] and ret["changes"]:
             ret.update(result=None, comment=f"{', '.join(ret['changes'])} would be changed")
             # what octavia.conf and the services are compared with in a dry run
-            __context__["octavia_pki.planned"] = {path: file["text"] for path, file in due.items()}
+            __context__["octavia_certificates.planned"] = {path: file["text"] for path, file in due.items()}
         elif not __opts__["test"]:
             if ret["changes"]:
                 _write(due, todo["remove"])
                 ret["comment"] = f"{', '.join(ret['changes'])} changed"
             if todo["files"]:
-                __salt__["octavia_pki.remember"](__env__)
+                __salt__["octavia_certificates.remember"](__env__)
     except CommandExecutionError as exc:
         return {**ret, "result": False, "changes": {}, "comment": str(exc)}
     return ret
@@ -65,8 +65,8 @@ def rollover(name):
     """
     ret = {"name": name, "result": True, "changes": {}, "comment": ""}
     try:
-        stage = __salt__["octavia_pki.plan"](__env__)["stage"]
-        ret["comment"] = f"this host is at stage {stage}: {__salt__['octavia_pki.next_step'](stage)}"
+        stage = __salt__["octavia_certificates.plan"](__env__)["stage"]
+        ret["comment"] = f"this host is at stage {stage}: {__salt__['octavia_certificates.next_step'](stage)}"
     except CommandExecutionError as exc:
         ret.update(result=False, comment=str(exc))
     return ret
@@ -85,7 +85,7 @@ def _due(files, changes):
                 changes[f"{path} {thing}"] = change
                 due[path] = {**file, "text": old}
         if file["text"] not in (None, old):
-            was, now = (__salt__["octavia_pki.describe"](file["name"], text) for text in (old, file["text"]))
+            was, now = (__salt__["octavia_certificates.describe"](file["name"], text) for text in (old, file["text"]))
             changes[path] = {"old": was, "new": f"{now}, changed" if was == now else now}
             due[path] = file
     return due
@@ -120,3 +120,40 @@ def _make_directory(path, file):
     os.makedirs(path, mode=0o700 if file["user"] == "root" else 0o750)
     entry = pwd.getpwnam(file["user"])
     os.chown(path, entry.pw_uid, entry.pw_gid)
+
+
+def checked(name, warn_days=None, critical_days=None, source=None):
+    """
+    Ensure that no certificate that this host's octavia.conf names, and none of an amphora, ends soon. It changes
+    nothing: it fails with a line for each that does, and warns of those that are next.
+
+    name
+        Any text.
+
+    warn_days, critical_days
+        As for ``octavia_pki.status``; ``octavia:certificates:check`` by default.
+
+    source
+        ``salt://octavia``: named so that salt-ssh carries the formula's files to the host.
+
+    .. code-block:: yaml
+
+        octavia_certificates_check:
+          octavia_pki.checked:
+            - critical_days: 14
+            - source: salt://octavia
+    """
+    ret = {"name": name, "result": True, "changes": {}, "comment": "No certificate ends soon"}
+    try:
+        findings = __salt__["octavia_pki.status"](warn_days, critical_days, saltenv=__env__)["findings"]
+    except CommandExecutionError as exc:
+        ret.update(result=False, comment=str(exc))
+        return ret
+    lines = {level: [each["line"] for each in findings if each["level"] == level] for level in ("critical", "warning")}
+    if lines["warning"]:
+        ret["warnings"] = lines["warning"]
+    if lines["critical"]:
+        ret.update(result=False, comment="\n".join(lines["critical"]))
+    elif findings and not lines["warning"]:
+        ret["comment"] += f"; the first: {findings[0]['line']}"
+    return ret

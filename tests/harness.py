@@ -58,7 +58,7 @@ class Pem:
 class Issued:
     """A certificate and its key as PEM, made for a test: of an authority of its own, or `by` another Issued."""
 
-    def __init__(self, name, by=None, days=30, authority=True, passphrase=None, begins=-100):
+    def __init__(self, name, by=None, days=30, authority=True, passphrase=None, begins=-100, names=()):
         from cryptography import x509
         from cryptography.hazmat.primitives import hashes, serialization
         from cryptography.hazmat.primitives.asymmetric import ec
@@ -66,13 +66,16 @@ class Issued:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
         now, issuer = datetime.now(UTC), by or self
-        certificate = (
+        builder = (
             x509.CertificateBuilder(issuer._name, self._name, self._key.public_key(), x509.random_serial_number())
             .not_valid_before(now + timedelta(days=begins))
             .not_valid_after(now + timedelta(days=days))
             .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
-            .sign(issuer._key, hashes.SHA256())
         )
+        if names:
+            known = x509.SubjectAlternativeName([x509.DNSName(each) for each in names])
+            builder = builder.add_extension(known, critical=False)
+        certificate = builder.sign(issuer._key, hashes.SHA256())
         pem = serialization.Encoding.PEM
         lock = (
             serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else serialization.NoEncryption()

@@ -30,6 +30,8 @@ MODULES = (
     "octavia_pkg",
     "octavia_service",
     "octavia_x509",
+    "octavia_cloud",
+    "octavia_certificates",
     "octavia_pki",
 )
 #: Versions of Octavia by what changed in them: Debian 12, the last [neutron] of old form, the first of the new one,

@@ -145,7 +145,7 @@ def test_a_dry_run_sees_a_certificate_that_is_about_to_be_written(make, tmp_path
     tree = changed(pillar("certificates_pillar"), **{"manager:controller_worker:client_ca": str(path)})
     path.write_text("one\n")
     before = _read(host, tree)
-    host.context["octavia_pki.planned"] = {str(path): "another\n"}
+    host.context["octavia_certificates.planned"] = {str(path): "another\n"}
     after = {service: host.conf.fingerprints(service) for service in SERVICES}
     # in the real run the file itself has changed by the time that a service state asks
     assert _restarted(before, after) == (CONTROLLERS if test else set())

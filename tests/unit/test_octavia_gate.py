@@ -42,7 +42,7 @@ def test_a_dry_run_shows_octavia_what_the_certificates_are_about_to_be_and_notes
     text = f"[haproxy_amphora]\nserver_ca = {path}\n"
     host.opts["test"] = True
     host.again()
-    host.context["octavia_pki.planned"] = {path: "a text\n"}
+    host.context["octavia_certificates.planned"] = {path: "a text\n"}
     host.gate.check(text)
     host.gate.check(text)
     assert host.ask.call_count == 2

@@ -231,7 +231,7 @@ def test_a_dry_run_does_not_take_a_certificate_for_read_that_is_still_to_be_writ
     host.conf_file.write_text(host.conf.render(mask=False))
     host.systemd.run(WORKER, seconds_ago=-1)
     host.service.observe()
-    host.context["octavia_pki.planned"] = {str(path): tree["octavia"]["certificates"]["client_ca.cert.pem"]}
+    host.context["octavia_certificates.planned"] = {str(path): tree["octavia"]["certificates"]["client_ca.cert.pem"]}
     assert str(path) in host.service.outdated(WORKER, "worker")
     host.again()
     host.opts["test"] = False

@@ -21,7 +21,7 @@ SPEC = {
     "type": str, "scope": str, "choices": list, "min": (int, float), "max": (int, float), "multiline": bool,
     "content": str, "option": (str, list), "feeds": (str, list), "services": list, "required": (bool, str),
     "since": int, "until": int, "gone": str, "secret": bool, "published": list, "pattern": str, "shape": str,
-    "kinds": list, "names": list, "file": str, "address": bool,
+    "kinds": list, "names": list, "file": str, "address": bool, "holds": str,
 }  # fmt: skip
 #: Defaults that the example does not show, and why.
 OTHER_THAN_THE_DEFAULT = {

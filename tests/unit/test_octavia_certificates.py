@@ -39,7 +39,7 @@ def make(tmp_path):
         )
         host = Host(tmp_path, changed(tree, **answers), test=test)
         host.certs = certs
-        host.salt["octavia_cloud.amphorae"] = lambda: []
+        host.salt["octavia_cloud.amphorae"] = lambda saltenv: []
         return host
 
     return _make
@@ -204,7 +204,7 @@ def test_texts_of_the_pillar_are_placed_and_replaced_together(make):
     ("name", "text", "line"),
     [
         (SERVER_CA, "nonsense", "holds no certificate in PEM format"),
-        (SERVER_CA, certificates(PASSPHRASE)[SERVER_CA][:-100], "holds no certificate in PEM format"),
+        (SERVER_CA, certificates(PASSPHRASE)[SERVER_CA][:-100], "holds a broken certificate"),
         (SERVER_KEY, certificates(PASSPHRASE)[CLIENT], "holds a private key that is not encrypted, but there is a"),
         (SERVER_KEY, Issued("x", passphrase=PASSPHRASE).key, "is not the key of server_ca.cert.pem"),
         (SERVER_KEY, Issued("x", passphrase="another").key, "does not open with the passphrase (octavia:manager:"),
@@ -373,15 +373,18 @@ def test_amphorae_that_are_not_ready_stop_a_stage(rolling):
     roll(rolling, "trust")
     roll(rolling, "sign")
     before = texts(rolling)
-    rolling.ask.return_value = [
-        {"id": "a1", "load_balancer": "l1", "ok": False, "why": "refuses the client certificate"},
-        {"id": "a2", "load_balancer": "l2", "ok": True, "why": ""},
+    there = [("a1", "ALLOCATED"), ("a2", "ALLOCATED"), ("a3", "DELETED")]
+    rolling.salt["octavia_cloud.amphorae"] = lambda saltenv: [
+        {"id": name, "status": status, "loadbalancer_id": f"l-{name}", "lb_network_ip": "192.0.2.9"}
+        for name, status in there
     ]
+    rolling.ask.return_value = {"a1": {"ok": False, "why": "refuses us"}, "a2": {"ok": True, "why": ""}}
     ret = apply(rolling, **{"certificates:rollover": {"stage": "client"}})
     assert (ret["result"], ret["changes"]) == (False, {})
-    assert ret["comment"] == "amphora a1 of load balancer l1: refuses the client certificate"
+    assert ret["comment"] == "amphora a1 is not ready: refuses us; fail over load balancer l-a1"
     assert texts(rolling) == before
     asked = rolling.ask.call_args.kwargs
+    assert [each["id"] for each in asked["amphorae"]] == ["a1", "a2"]
     assert key_ids(rolling, asked["authorities"]) == key_ids(rolling, before[SERVER_CA])[:1]
     assert asked["client"] != before[CLIENT]
 
