@@ -38,9 +38,14 @@ SECOND = 1 / 86400
 
 
 @pytest.fixture(scope="module")
-def ours(tmp_path_factory):
+def host(tmp_path_factory):
+    return Host(tmp_path_factory.mktemp("host"))
+
+
+@pytest.fixture(scope="module")
+def ours(host):
     """octavia_x509 of a minion."""
-    return Host(tmp_path_factory.mktemp("host")).x509
+    return host.x509
 
 
 def made(ours, name, key="ec-256", days=30):
@@ -102,17 +107,8 @@ def of_others(old):
 
 # --- a roll-over
 
-#: What stands at the paths at each stage: the generations in a file of authorities, of which the first one signs, and
-#: that of the client.
-STAGES = {
-    "none": {SERVER_CA: ["old"], CLIENT_CA: ["old"], CLIENT: "old"},
-    "trust": {SERVER_CA: ["old", "new"], CLIENT_CA: ["old", "new"], CLIENT: "old"},
-    "sign": {SERVER_CA: ["new", "old"], CLIENT_CA: ["old", "new"], CLIENT: "old"},
-    "client": {SERVER_CA: ["new", "old"], CLIENT_CA: ["new", "old"], CLIENT: "new"},
-    "drop": {SERVER_CA: ["new"], CLIENT_CA: ["new"], CLIENT: "new"},
-}
-ORDER = list(STAGES)
-PAIRS = list(itertools.product(STAGES, STAGES))
+ORDER = ["none", "trust", "sign", "client", "drop"]
+PAIRS = list(itertools.product(ORDER, ORDER))
 #: Who is refused by whom, (stage of the controller, stage at which the amphora was made); all others talk.
 REFUSED = {
     **{("none", made): NO_AMPHORA for made in ("sign", "client", "drop")},
@@ -120,16 +116,6 @@ REFUSED = {
     ("client", "none"): NO_CLIENT,
     **{("drop", made): NO_AMPHORA for made in ("none", "trust")},
 }
-
-
-def staged(old, new, stage):
-    """The texts of a stage by file name."""
-    sets, says = {"old": old, "new": new}, STAGES[stage]
-    return {
-        **{name: "".join(sets[each][name] for each in says[name]) for name in (SERVER_CA, CLIENT_CA)},
-        SERVER_KEY: sets[says[SERVER_CA][0]][SERVER_KEY],
-        CLIENT: sets[says[CLIENT]][CLIENT],
-    }
 
 
 def may_meet(controller, amphora):
@@ -184,7 +170,7 @@ OTHERS = {
 
 
 @pytest.fixture(scope="module")
-def sets(ours):
+def sets(host, ours):
     """All sets by name; what is to have ended has."""
     old, new, twin = made(ours, "old"), made(ours, "new"), made(ours, "old")
     clients = old[CLIENT_CA], old["client_ca.key.pem"]
@@ -193,7 +179,7 @@ def sets(ours):
     until = time.time() + 4
     server = ours.client("octavia", old[SERVER_CA], old[SERVER_KEY], WORD, "ec-256")
     found = {
-        **{f"at {stage}": staged(old, new, stage) for stage in STAGES},
+        **{f"at {stage}": host.pki.staged(old, new, stage) for stage in ORDER},
         **{kind: made(ours, kind, kind) for kind in KINDS},
         **of_others({name: text for name, text in old.items() if name != "client_ca.key.pem"}),
         "old": old,
