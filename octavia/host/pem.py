@@ -59,7 +59,9 @@ def certificates(data):
         found = [x509.load_pem_x509_certificate(block) for block in CERTIFICATE.findall(data)]
     except (ValueError, x509.InvalidVersion):
         raise Bad("holds a broken certificate") from None
-    # one without its end: OpenSSL refuses the whole file
+    # OpenSSL refuses the whole file for one without its end, or without a line of its own
+    if re.search(rb"-----END [A-Z ]+----------BEGIN ", data):
+        raise Bad("holds a -----BEGIN that does not begin a line")
     if len(found) < data.count(b"-----BEGIN CERTIFICATE-----"):
         raise Bad("holds a broken certificate")
     if not found:

@@ -489,6 +489,14 @@ SETS = {
         lambda case: _bundle(case, "server", Made("leaf", LEAF).cert),
         [[SERVER_CA, "holds CN=leaf, which is no authority"]],
     ),
+    "two on one line": (
+        lambda case: {SERVER_CA: case.good[SERVER_CA].rstrip() + Made("new", CA).cert},
+        [[SERVER_CA, "holds a -----BEGIN that does not begin a line"]],
+    ),
+    "a client's key on the line of its certificate": (
+        lambda case: {CLIENT: case.good[CLIENT].replace("-----\n-----", "----------")},
+        [[CLIENT, "holds a -----BEGIN that does not begin a line"]],
+    ),
     "half an authority behind": (
         lambda case: _bundle(case, "server", Made("new", CA).cert[:200]), [[SERVER_CA, "holds a broken certificate"]],
     ),
@@ -575,6 +583,12 @@ def test_a_fault_is_one_line(ours, good, name):
         assert where == file
         assert re.fullmatch(line.replace("{yesterday}", yesterday), what), what
         assert what.isprintable()
+
+
+@pytest.mark.parametrize("name", ["two on one line", "half an authority behind"])
+def test_openssl_refuses_such_a_file_too(ours, good, verify, name):
+    files = SETS[name][0](Cases(ours, good))
+    assert "Error loading file" in verify(files[SERVER_CA], good[SERVER_CA], ok=False)
 
 
 @pytest.mark.parametrize(
