@@ -179,7 +179,7 @@ def sets(host, ours):
     until = time.time() + 4
     server = ours.client("octavia", old[SERVER_CA], old[SERVER_KEY], WORD, "ec-256")
     found = {
-        **{f"at {stage}": host.pki.staged(old, new, stage) for stage in ORDER},
+        **{f"at {stage}": host.certificates.staged(old, new, stage) for stage in ORDER},
         **{kind: made(ours, kind, kind) for kind in KINDS},
         **of_others({name: text for name, text in old.items() if name != "client_ca.key.pem"}),
         "old": old,
