@@ -18,7 +18,7 @@ PORT, PATIENCE, AT_ONCE = 9443, 10, 20
 
 # Alerts by which a server says that it is the certificate of the client that it does not like.
 REFUSAL = re.compile("ALERT.*(CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|DECRYPT_ERROR)|ALERT_HANDSHAKE_FAILURE")
-CLOSED = "our client certificate is refused: the amphora closed the connection on seeing it"
+CLOSED = "our client certificate is refused, it seems: the amphora closed the connection without an answer"
 
 
 class Silent(Exception):

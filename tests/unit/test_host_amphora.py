@@ -100,13 +100,13 @@ def test_a_controller_that_the_agent_does_not_trust_is_refused(probe, agent, ver
     port = agent(version=version)
     for _ in range(10):
         found = probe.probe("127.0.0.1", port, pem(STRANGER), CA.certificate)
-        assert not found["ok"] and found["why"].startswith("our client certificate is refused: "), found
+        assert not found["ok"] and found["why"].startswith("our client certificate is refused"), found
 
 
 def test_an_ended_client_certificate_is_refused(probe, agent):
     old = Issued("controller", by=CLIENT_CA, authority=False, days=-1)
     found = probe.probe("127.0.0.1", agent(), pem(old), CA.certificate)
-    assert found["why"].startswith("our client certificate is refused: ")
+    assert found["why"].startswith("our client certificate is refused")
 
 
 def test_the_certificate_is_that_of_the_amphora_whose_id_is_known(probe, agent):
@@ -140,6 +140,11 @@ def test_somebody_else_who_listens_there(probe, greeting):
 def test_an_agent_that_speaks_no_http(probe, agent):
     found = probe.probe("127.0.0.1", agent(answer=b"220 smtp\r\n"), pem(CLIENT), CA.certificate)
     assert found == {"ok": False, "why": "it does not speak HTTP"}
+
+
+def test_an_agent_that_leaves_without_an_answer(probe, agent):
+    found = probe.probe("127.0.0.1", agent(answer=b""), pem(CLIENT), CA.certificate)
+    assert not found["ok"] and found["why"].startswith("our client certificate is refused, it seems: ")
 
 
 def test_nobody_listens(probe):
