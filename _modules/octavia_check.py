@@ -177,9 +177,7 @@ def _everything_said(tree, keys, saltenv):
         places = [key]
         if key in shared:
             places += [f"{role}:{key}" for role in _ROLES]
-        # hundreds of calls between modules are worth a question
-        names = __salt__["octavia_pillar.options"](spec) if tree.get("config") else ()
-        options = [f"config:{name.replace('/', ':')}" for name in names]
+        options = [f"config:{name.replace('/', ':')}" for name in spec["options"]]
         found = [(f"octavia:{place}", _value_at(tree, place)) for place in places]
         # a text may stand for anything there, and an empty one takes an option away
         found += [
@@ -454,8 +452,7 @@ def _file_faults(saltenv):
     for key, spec in __salt__["octavia_pillar.data"](saltenv)["conf"]["keys"].items():
         if spec["type"] != "file" or "content" in spec or key not in value:
             continue
-        off = __salt__["octavia_pillar.is_off"](key, value) or (key.startswith("manager:") and not manager)
-        if not off and not os.path.isfile(value[key]):
+        if not (key.startswith("manager:") and not manager) and not os.path.isfile(value[key]):
             yield f"octavia:{key}: there is no file {value[key]}"
     if manager:
         yield from __salt__["octavia_certificates.plan"](saltenv)["faults"]

@@ -49,7 +49,7 @@ def options(saltenv=None, mask=True, release=None):
 
     for key, spec in facts["conf"]["keys"].items():
         role = key.split(":")[0]
-        if key not in value or (role in ROLES and role not in enabled) or __salt__["octavia_pillar.is_off"](key, value):
+        if key not in value or (role in ROLES and role not in enabled):
             continue
         for option in __salt__["octavia_pillar.options"](spec, major):
             put(option, value[key])
@@ -238,8 +238,7 @@ def texts(saltenv=None):
     for key, spec in __salt__["octavia_pillar.data"](saltenv)["conf"]["keys"].items():
         if "file" not in spec or key not in value or key.split(":")[0] not in enabled:
             continue
-        if not __salt__["octavia_pillar.is_off"](key, value):
-            found[spec["feeds"]] = [f"{directory}/{spec['file']}", value[key].rstrip("\n") + "\n"]
+        found[spec["feeds"]] = [f"{directory}/{spec['file']}", value[key].rstrip("\n") + "\n"]
     return found
 
 
@@ -299,7 +298,7 @@ def readers(saltenv=None):
         found = dict(conf["sections"])
         for spec in conf["keys"].values():
             if "services" in spec:
-                found.update(dict.fromkeys(__salt__["octavia_pillar.options"](spec), spec["services"]))
+                found.update(dict.fromkeys(spec["options"], spec["services"]))
         __context__["octavia_conf.readers"] = found
     return __context__["octavia_conf.readers"]
 
@@ -372,11 +371,9 @@ def _files(written, reads, saltenv):
         elif spec["type"] != "file":
             continue
         elif "option" in spec:
-            names = __salt__["octavia_pillar.options"](spec)
-            paths = [written[name] for name in names if name in written and reads(name)]
+            paths = [written[name] for name in spec["options"] if name in written and reads(name)]
         else:
-            on = key in value and reads(spec["feeds"]) and not __salt__["octavia_pillar.is_off"](key, value)
-            paths = [value[key]] if on else []
+            paths = [value[key]] if key in value and reads(spec["feeds"]) else []
         found.update((path, planned.get(path)) for path in paths)
     for option, (path, text) in texts(saltenv).items():
         if written.get(option) == path and reads(option):

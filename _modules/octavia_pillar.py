@@ -23,7 +23,8 @@ _OWN = (*ROLES, "client", "db", "monitoring")
 
 def data(saltenv=None):
     """
-    Return the formula's data files: ``conf``, ``defaults``, ``osfamilymap``, ``policy`` and ``releasemap``.
+    Return the formula's data files: ``conf``, ``defaults``, ``osfamilymap`` and ``releasemap``. To each key of ``conf``
+    its ``options`` of any release are added.
 
     saltenv
         Environment of the file server; that of the minion by default.
@@ -39,7 +40,11 @@ def data(saltenv=None):
     saltenv = saltenv or __opts__.get("saltenv") or "base"
     cached = __context__.setdefault("octavia_pillar.data", {})
     if saltenv not in cached:
-        cached[saltenv] = {name: load(name, saltenv) for name in ("conf", "defaults", "osfamilymap", "releasemap")}
+        found = {name: load(name, saltenv) for name in ("conf", "defaults", "osfamilymap", "releasemap")}
+        for spec in found["conf"]["keys"].values():
+            # for those who ask of every key: a call between modules costs more than its answer
+            spec["options"] = options(spec)
+        cached[saltenv] = found
     return cached[saltenv]
 
 
@@ -174,19 +179,8 @@ def is_known(entry, octavia):
     return entry.get("since", 0) <= octavia <= entry.get("until", octavia)
 
 
-def is_off(key, value):
-    """
-    Tell whether a key belongs to something that is switched off by an ``enabled`` beside it (TLS, cache encryption).
-
-    key, value
-        A key of conf.yaml, and the values of all keys.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-call octavia_pillar.is_off database:ssl:ca '{"database:ssl:enabled": false}'
-    """
+def _is_off(key, value):
+    """Whether an ``enabled`` beside a key switches it off (TLS, cache encryption); value: the values of all keys."""
     section, _, name = key.rpartition(":")
     return name != "enabled" and section not in ROLES and value.get(f"{section}:enabled") is False
 
@@ -286,9 +280,11 @@ def said(saltenv=None):
 
         salt-call --out=quiet octavia_pillar.said
     """
+    if "octavia_pillar.said" in __context__:
+        return __context__["octavia_pillar.said"]
     facts, pillar = data(saltenv), _pillar()
     enabled = [role for role in ROLES if _get(pillar, f"{role}:enabled") is True]
-    answers = {}
+    answers = __context__["octavia_pillar.said"] = {}
     for key, spec in facts["conf"]["keys"].items():
         places = [f"{role}:{key}" for role in enabled] if _is_shared(key, spec) else []
         found = [(f"octavia:{place}", _get(pillar, place)) for place in (*places, key)]
@@ -301,6 +297,7 @@ def said(saltenv=None):
 def values(saltenv=None):
     """
     Return the value of every named key on this host, defaults included, as ``{key: value}``; secrets as they are.
+    Left out is what belongs to something that is switched off by an ``enabled`` beside it.
 
     CLI Example:
 
@@ -311,11 +308,10 @@ def values(saltenv=None):
     if "octavia_pillar.values" not in __context__:
         facts = data(saltenv)
         defaults, answers = facts["defaults"], said(saltenv)
-        result = __context__["octavia_pillar.values"] = {}
-        for key in facts["conf"]["keys"]:
-            value = answers[key][0][1] if key in answers else _get(defaults, key)
-            if value is not None:
-                result[key] = value
+        every = {key: answers[key][0][1] if key in answers else _get(defaults, key) for key in facts["conf"]["keys"]}
+        __context__["octavia_pillar.values"] = {
+            key: value for key, value in every.items() if value is not None and not _is_off(key, every)
+        }
     return dict(__context__["octavia_pillar.values"])
 
 
@@ -332,10 +328,17 @@ def settings(saltenv=None, mask=True):
 
         salt-call octavia_pillar.settings
     """
-    facts = data(saltenv)
+    known = __context__.setdefault("octavia_pillar.settings", {})
+    if mask not in known:
+        known[mask] = _settings(saltenv, mask)
+    return {**known[mask], "release": __salt__["octavia_release.installed"](saltenv)}
+
+
+def _settings(saltenv, mask):
+    """All that stays as it is while a run lasts."""
     host = distribution(saltenv)["host"]
     result = {}
-    keys = facts["conf"]["keys"]
+    keys = data(saltenv)["conf"]["keys"]
     for key, value in values(saltenv).items():
         *parents, last = key.split(":")
         node = result
@@ -349,7 +352,6 @@ def settings(saltenv=None, mask=True):
         conf_file=f"{host['conf_dir']}/octavia.conf",
         db_manage=f"{host['bin_dir']}/octavia-db-manage",
         roles=roles(saltenv),
-        release=__salt__["octavia_release.installed"](saltenv),
     )
     return result
 

@@ -114,10 +114,10 @@ def _files(written, saltenv):
     for key, spec in __salt__["octavia_pillar.data"](saltenv)["conf"]["keys"].items():
         if spec.get("holds") != "certificates":
             continue
-        options = [name for name in __salt__["octavia_pillar.options"](spec) if name in written]
+        options = [name for name in spec["options"] if name in written]
         named = [(written[name], __salt__["octavia_conf.origin"](name, saltenv)) for name in options]
         # part of a URL
-        if "feeds" in spec and spec["feeds"] in written and not __salt__["octavia_pillar.is_off"](key, value):
+        if "feeds" in spec and spec["feeds"] in written:
             named += [(value[key], f"octavia:{key}")] if key in value else []
         for path, name in named:
             if name not in found.setdefault(path, []):

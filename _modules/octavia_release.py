@@ -379,8 +379,7 @@ class _Hop:
         if name in (self.config.get(section) or {}):
             return True
         keys = () if config else __salt__["octavia_conf.keys_of"](option, self.saltenv)
-        direct = __salt__["octavia_pillar.options"]
-        return any(key in self.said and option in direct(self.conf["keys"][key]) for key in keys)
+        return any(key in self.said and option in self.conf["keys"][key]["options"] for key in keys)
 
     def _label(self, octavia):
         """``Octavia 16 (2025.1, epoxy)``."""

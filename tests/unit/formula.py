@@ -64,6 +64,29 @@ def with_certificates(tree):
     return changed(tree, **{"certificates:source": "pillar"}, **answers)
 
 
+class Context(dict):
+    """
+    `__context__`, without what was made of another pillar: a minion has one pillar for a run, a test may say several.
+    """
+
+    def __init__(self, tree):
+        self.tree, self.seen = tree, copy.deepcopy(tree)
+
+    def __contains__(self, name):
+        self._refresh()
+        return super().__contains__(name)
+
+    def setdefault(self, name, default):
+        self._refresh()
+        return super().setdefault(name, default)
+
+    def _refresh(self):
+        if self.tree != self.seen:
+            self.seen = copy.deepcopy(self.tree)
+            for name in ("said", "values", "settings"):
+                self.pop(f"octavia_pillar.{name}", None)
+
+
 class Host:
     """
     One minion: `host.conf`, `host.check`, `host.file`, `host.pkg`, `host.service`, and the states by `host.state`.
@@ -75,7 +98,7 @@ class Host:
         self.root = root
         self.tree = copy.deepcopy(tree or {})
         self.opts = {"test": test, "saltenv": "base", "cachedir": str(root / "cache")}
-        self.context = {}
+        self.context = Context(self.tree)
         self.grains = {"os_family": "Debian", "num_cpus": 4} | (grains or {})
         self.metadata = root / "python"
         self.metadata.mkdir(exist_ok=True)

@@ -132,9 +132,14 @@ def test_an_option_of_a_driver_that_is_gone_altogether(make):
     assert re.search(r"oslo_messaging_amqp/trace is gone since Octavia 1[5-8] \(.*\): take it out$", line)
 
 
+def _feed(host, key, option, **span):
+    """Have a key feed another option than conf.yaml says."""
+    host.pillar.data()["conf"]["keys"][key].update(option=option, options=[option], **span)
+
+
 def test_a_key_whose_option_is_gone_is_named(make):
     host = make()
-    host.pillar.data()["conf"]["keys"]["message_queue:topic"].update(option="haproxy_amphora/use_upstart", until=14)
+    _feed(host, "message_queue:topic", "haproxy_amphora/use_upstart", until=14)
     host.tree["octavia"]["api"]["message_queue"] = {"topic": "x"}
     [line] = host.conf.check_release("2025.1")["removed"]
     assert line.startswith("octavia:api:message_queue:topic: haproxy_amphora/use_upstart is gone since Octavia 15 ")
@@ -143,7 +148,7 @@ def test_a_key_whose_option_is_gone_is_named(make):
 
 def test_a_default_whose_option_is_gone_is_the_formulas_own_business(make):
     host = make()
-    host.pillar.data()["conf"]["keys"]["message_queue:topic"].update(option="haproxy_amphora/use_upstart", until=14)
+    _feed(host, "message_queue:topic", "haproxy_amphora/use_upstart", until=14)
     [line] = host.conf.check_release("2025.1")["removed"]
     assert line.startswith("octavia:message_queue:topic: ") and line.endswith(": nothing, the formula leaves it out")
 
@@ -288,8 +293,7 @@ def test_a_default_that_no_service_of_this_host_reads_does_not_count(make):
 
 def test_a_key_whose_option_comes(make):
     host = make(changed(shared(), **{"manager:controller_worker:workers": 2}))
-    spec = host.pillar.data()["conf"]["keys"]["manager:controller_worker:workers"]
-    spec.update(option="controller_worker/db_commit_retry_max", since=14)
+    _feed(host, "manager:controller_worker:workers", "controller_worker/db_commit_retry_max", since=14)
     assert about(host.conf.check_release("2024.2")["changed"], "db_commit_retry_max") == [
         "octavia:manager:controller_worker:workers: controller_worker/db_commit_retry_max takes effect since "
         "Octavia 14 (2024.1, caracal): see that it is meant"
