@@ -1,3 +1,4 @@
+#!yaml
 include:
   - octavia.preflight
 

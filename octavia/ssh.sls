@@ -1,15 +1,14 @@
 {%- set components = pillar | traverse("octavia:manager:components", ["worker"]) %}
-{%- set said = pillar | traverse("octavia:manager:ssh") %}
+{%- set key = pillar | traverse("octavia:manager:ssh:private_key") %}
 
 include:
   - octavia.preflight
 
 {#- an operator reaches amphorae from the worker's host -#}
-{%- if pillar | traverse("octavia:manager:enabled") and components is sequence and "worker" in components
-       and said is mapping and said.get("private_key") %}
+{%- if key and pillar | traverse("octavia:manager:enabled") and components is sequence and "worker" in components %}
 {%-   import_yaml "octavia/defaults.yaml" as defaults %}
 {%-   set ssh = defaults.manager.ssh %}
-{%-   do ssh.update(said) %}
+{%-   do ssh.update(pillar.octavia.manager.ssh) %}
 
 octavia_ssh_directory:
   file.directory:

@@ -1,3 +1,4 @@
+#!yaml
 include:
   - octavia.manager.worker
   - octavia.manager.health_manager
