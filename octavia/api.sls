@@ -51,17 +51,6 @@ octavia_api_service:
       - file: octavia_api_uwsgi
       - file: octavia_api_unit
 {%- else %}
-
-include:
-  - octavia.preflight
-
-octavia_api_disabled:
-{%-   if on is none %}
-  test.nop:
-{%-   else %}
-  octavia_service.dead:
-    - role: api
-{%-   endif %}
-    - require:
-      - octavia_check: octavia_preflight
+{%-   set role = "api" %}
+{%-   include "octavia/disabled.jinja" %}
 {%- endif %}
