@@ -186,32 +186,37 @@ def _seconds(written, option, saltenv):
 # --- for the pillar
 
 
-def generate():
+def generate(path=None):
     """
     Return a pillar fragment with a complete set of new certificates and the passphrases that go with them.
 
-    Run it where the pillar is kept, and put the answer into an encrypted pillar at once. Lifetimes, kinds of key and
+    Run it where the pillar is kept, and encrypt it at once. Lifetimes, kinds of key and
     names are those of ``octavia:certificates:generate``; a passphrase that the pillar has is kept.
+
+    path
+        A new file for it, readable by its owner alone. Without, it is returned.
 
     CLI Example:
 
     .. code-block:: bash
 
-        salt-call --local --out=newline_values_only octavia_pki.generate
+        salt-call --local octavia_pki.generate path=/root/octavia-certificates.sls
     """
     settings = __salt__["octavia_certificates.settings"](fresh=True)
-    listed = __salt__["octavia_pillar.values"]().get("certificates:server_certs_key_passphrase") or secrets.token_hex(
-        16
-    )
+    listed = __salt__["octavia_pillar.values"]().get("certificates:server_certs_key_passphrase")
+    listed = listed or secrets.token_hex(16)
     made = __salt__["octavia_certificates.new_set"](settings)
     certificates = {"source": "pillar", "server_certs_key_passphrase": listed, **made}
-    return _fragment(certificates, {"ca_private_key_passphrase": settings["passphrase"]})
+    return _fragment(path, certificates, {"ca_private_key_passphrase": settings["passphrase"]})
 
 
-def renew():
+def renew(path=None):
     """
     Return a pillar fragment with a new client certificate, signed by the client authority that the pillar has:
     ``client_ca.cert.pem`` and ``client_ca.key.pem`` below ``octavia:certificates``.
+
+    path
+        A new file for it, readable by its owner alone. Without, it is returned.
 
     Raises CommandExecutionError when the pillar lacks one of them, or the key does not open.
 
@@ -219,18 +224,21 @@ def renew():
 
     .. code-block:: bash
 
-        salt-call --local --out=newline_values_only octavia_pki.renew
+        salt-call --local octavia_pki.renew path=/root/octavia-certificates.sls
     """
     texts = _said(_CLIENT_CA, _CLIENT_KEY)
     return _fragment(
-        {_CLIENT: __salt__["octavia_certificates.client"](texts, __salt__["octavia_certificates.settings"]())}
+        path, {_CLIENT: __salt__["octavia_certificates.client"](texts, __salt__["octavia_certificates.settings"]())}
     )
 
 
-def successor():
+def successor(path=None):
     """
     Return a pillar fragment with the set of certificates that a roll-over leads to, ``octavia:certificates:next``.
     Its authorities have names of their own; the passphrase stays.
+
+    path
+        A new file for it, readable by its owner alone. Without, it is returned.
 
     Raises CommandExecutionError when the pillar has no authorities to follow.
 
@@ -238,18 +246,21 @@ def successor():
 
     .. code-block:: bash
 
-        salt-call --local --out=newline_values_only octavia_pki.successor
+        salt-call --local octavia_pki.successor path=/root/octavia-certificates.sls
     """
     texts = _said(_SERVER_CA, _CLIENT_CA)
     return _fragment(
-        {"next": __salt__["octavia_certificates.successor"](texts, __salt__["octavia_certificates.settings"]())}
+        path, {"next": __salt__["octavia_certificates.successor"](texts, __salt__["octavia_certificates.settings"]())}
     )
 
 
-def export(saltenv=None):
+def export(path=None, saltenv=None):
     """
     Return a pillar fragment with the certificates of this host, for the other controllers: with ``source: pillar``
     they get the same ones. Without the key of the client authority, which stays here.
+
+    path
+        A new file for it, readable by its owner alone. Without, it is returned.
 
     Raises CommandExecutionError when a file is missing.
 
@@ -257,13 +268,13 @@ def export(saltenv=None):
 
     .. code-block:: bash
 
-        salt-call --local --out=newline_values_only octavia_pki.export
+        salt-call --local octavia_pki.export path=/root/octavia-certificates.sls
     """
     have = __salt__["octavia_certificates.present"](saltenv)
     for name in _ON_CONTROLLERS:
         if name not in have:
             raise CommandExecutionError(f"this host has no {name}")
-    return _fragment({"source": "pillar", **{name: have[name] for name in _ON_CONTROLLERS}})
+    return _fragment(path, {"source": "pillar", **{name: have[name] for name in _ON_CONTROLLERS}})
 
 
 def _said(*names):
@@ -275,12 +286,21 @@ def _said(*names):
     return texts
 
 
-def _fragment(certificates, of_manager=None):
-    """YAML with the texts as blocks, in a fixed order."""
+def _fragment(path, certificates, of_manager=None):
+    """YAML with the texts as blocks, in a fixed order: returned, or written to a new file."""
     lines = ["octavia:", "  certificates:", *_block(certificates, 4)]
     if of_manager:
         lines += ["  manager:", "    certificates:", *_block(of_manager, 6)]
-    return "\n".join(lines) + "\n"
+    text = "\n".join(lines) + "\n"
+    if path is None:
+        return text
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as exc:
+        raise CommandExecutionError(f"{path}: cannot be written: {exc.strerror}") from exc
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        stream.write(text)
+    return f"{path} written"
 
 
 def _block(tree, indent):

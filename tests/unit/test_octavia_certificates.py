@@ -6,6 +6,7 @@ import pytest
 import yaml
 from formula import GONE, Host, certificates, changed, shared
 from harness import Issued
+from salt.exceptions import CommandExecutionError
 
 SERVER_CA, SERVER_KEY = "server_ca.cert.pem", "server_ca.key.pem"
 CLIENT_CA, CLIENT_KEY = "client_ca.cert.pem", "client_ca.key.pem"
@@ -423,3 +424,14 @@ def test_a_successor_has_names_of_its_own(make):
     new = yaml.safe_load(host.pki.successor())["octavia"]["certificates"]["next"]
     assert [fact["subject"] for fact in host.x509.facts(new[SERVER_CA])] == ["CN=Octavia server CA 2"]
     assert [fact["subject"] for fact in host.x509.facts(new[CLIENT_CA])] == ["CN=Octavia client CA 2"]
+
+
+def test_a_fragment_goes_to_a_new_file_of_its_owner_alone(make, tmp_path):
+    host, path = make({"certificates:source": "pillar"}), tmp_path / "certificates.sls"
+    assert host.pki.generate(path=str(path)) == f"{path} written"
+    assert f"{path.stat().st_mode & 0o777:o}" == "600"
+    before = path.read_text()
+    assert yaml.safe_load(before)["octavia"]["certificates"]["source"] == "pillar"
+    with pytest.raises(CommandExecutionError, match=f"{path}: cannot be written: File exists"):
+        host.pki.generate(path=str(path))
+    assert path.read_text() == before
