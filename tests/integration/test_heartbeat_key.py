@@ -16,24 +16,27 @@ HEALTH = UNITS["health_manager"]
 
 
 @pytest.fixture(scope="module")
-def machine(lab, pillar):
+def make(pillar):
+    """Two amphorae for each load balancer."""
+    base = {"database": {"name": DATABASE}, "controller_worker": {"loadbalancer_topology": "ACTIVE_STANDBY"}}
+    return lambda *changes: pillar(base, *changes)
+
+
+@pytest.fixture(scope="module")
+def machine(lab, make):
     machine = lab.machine("controller1", debian="12", salt="3008")
     machine.put_formula()
-    machine.put_pillar(pillar({"database": {"name": DATABASE}}))
+    machine.put_pillar(make())
     apply(machine)
     yield machine
     machine.destroy()
 
 
 @pytest.fixture(scope="module")
-def say(machine, pillar):
+def say(machine, make):
     def rekey(key):
-        machine.put_pillar(
-            pillar(
-                {"database": {"name": DATABASE}},
-                {"manager": {"health_manager": {"heartbeat_key": key, "rotate_heartbeat_key": True}}},
-            )
-        )
+        keys = {"heartbeat_key": key, "rotate_heartbeat_key": True}
+        machine.put_pillar(make({"manager": {"health_manager": keys}}))
 
     return rekey
 
@@ -70,11 +73,9 @@ def moment(machine, unit, word):
 
 
 def configured(machine):
-    """Times at which the worker was told to configure an amphora, by its log."""
-    out = machine.run(
-        "grep -h 'update agent config amphora' /var/log/octavia/octavia-worker.log | cut -d' ' -f1,2", check=False
-    )
-    return out.stdout.splitlines()
+    """What the worker was told to configure, a line of its log for each order of the API."""
+    log = "/var/log/octavia/octavia-worker.log"
+    return machine.run(f"grep -ih 'updat.*agent config' {log}", check=False).stdout.splitlines()
 
 
 def active(api, load_balancer):
@@ -92,7 +93,7 @@ def test_all_amphorae_get_another_key_while_the_health_manager_is_stopped(machin
     assert plan["octavia_heartbeat_key_paused"]["running"] == {"old": True, "new": False}
     assert "second-heartbeat" not in repr(done)
     assert heard() < 20
-    assert len(configured(machine)) == len(orders) + 1
+    assert len(configured(machine)) == len(orders) + 2
     stopped, started = moment(machine, HEALTH, "Stopped"), moment(machine, HEALTH, "Started")
     written = machine.path("/etc/octavia/octavia.conf").stat().st_mtime
     assert stopped < written < moment(machine, UNITS["worker"], "Started") < started
@@ -110,10 +111,7 @@ def test_the_next_run_changes_nothing(machine, load_balancer):
     assert pids(machine) == before and configured(machine) == orders
 
 
-def test_with_an_api_that_is_down_the_health_manager_stays_stopped_and_a_later_run_starts_it(
-    machine, say, api, load_balancer, heard
-):
-    """The API is down when the first run is killed, and then amphorae have been silent for long."""
+def test_with_an_api_that_is_down_the_health_manager_stays_stopped(machine, say, load_balancer):
     say("the-third-heartbeat-key")
     machine.run("systemctl stop octavia-api")
     states = apply(machine, STATE, check=False)
@@ -121,20 +119,30 @@ def test_with_an_api_that_is_down_the_health_manager_stays_stopped_and_a_later_r
     assert fault(states).startswith("The load-balancing API at http://10.77.0.11:9876 does not answer")
     assert "third-heartbeat" in machine.read("/etc/octavia/octavia.conf")
     assert unit_state(machine, HEALTH) == ("inactive", "disabled")
-    orders = configured(machine)
-    heard(3600)
 
+
+def test_a_killed_run_is_finished_by_the_next(machine, services, say, api, load_balancer, heard):
+    """Killed with one amphora configured, and one that is waited for; then amphorae have been silent for long."""
+    say("the-fourth-heartbeat-key")
+    orders = configured(machine)
+    status = f"UPDATE {DATABASE}.amphora SET status = '%s' WHERE role = 'BACKUP'"
+    services.run(["mysql", "-e", status % "BOOTING"])
     run = machine.popen(f"salt-call --local state.apply {STATE} >/dev/null 2>&1")
     deadline = time.monotonic() + 60
     while len(configured(machine)) == len(orders):
         assert time.monotonic() < deadline and run.poll() is None, "the moment never came"
-        time.sleep(0.02)
+        time.sleep(0.1)
     machine.run("pkill -KILL -f '[s]alt-call'")
     run.wait()
-    machine.run(f"systemctl stop {HEALTH}")
+    services.run(["mysql", "-e", status % "ALLOCATED"])
+    assert unit_state(machine, HEALTH) == ("inactive", "disabled")
     heard(3600)
-    assert set(changed(apply(machine, STATE, test=True))) == set(changed(apply(machine, STATE)))
+
+    plan = changed(apply(machine, STATE, test=True))
+    assert set(plan) == {"octavia_heartbeat_key_spread", "octavia_health_manager_service"}
+    assert changed(apply(machine, STATE)) == plan
     assert heard() < 20
+    assert len(configured(machine)) == len(orders) + 3
     assert unit_state(machine, HEALTH) == ("active", "enabled")
     # past the first looks of the health manager
     time.sleep(7)
