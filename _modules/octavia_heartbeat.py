@@ -17,7 +17,9 @@ log = logging.getLogger(__name__)
 
 OPTION = "health_manager/heartbeat_key"
 
-# Amphorae in these have no agent that could be asked, or will have none soon. Nobody takes their heartbeats.
+# Amphorae in these were made with a key, and are not there yet to take another one; in those there is no agent to take
+# one, or none for long.
+_MADE = ("PENDING_CREATE", "BOOTING")
 _GONE = ("DELETED", "PENDING_DELETE", "ERROR")
 
 
@@ -78,7 +80,7 @@ def spread(patience=180, saltenv=None):
     """
     Have a worker send all amphorae its agent configuration, which holds the heartbeat key, and count their last
     heartbeats from now on, so that a health manager that starts now gives them their time. Those in ``ERROR`` are left
-    out: they have to fail over anyway. Returns how many amphorae were configured.
+    out, as they have to fail over anyway, and those without a load balancer. Returns how many amphorae were configured.
 
     The API answers before the worker has been at the amphora, and does not say what became of it: the worker's log
     does.
@@ -111,10 +113,11 @@ def _ask_for(done, saltenv):
     """Have those configured that are not ``done``; returns why not, by id."""
     refused = {}
     for each in __salt__["octavia_cloud.amphorae"](saltenv):
-        if each["id"] in done or each["status"] in _GONE:
-            continue
-        if each["status"] != "ALLOCATED":
+        if each["status"] in _MADE:
             refused[each["id"]] = f"still {each['status']}"
+            continue
+        # neither the API nor a worker configures one that has no load balancer
+        if each["id"] in done or each["status"] in _GONE or not each["loadbalancer_id"]:
             continue
         try:
             __salt__["octavia_cloud.configure_amphora"](each["id"], saltenv)

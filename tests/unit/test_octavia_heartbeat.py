@@ -14,11 +14,15 @@ STOPPED = {thing: {"old": True, "new": False} for thing in ("running", "enabled"
 HIDDEN = {"heartbeat key of amphorae": {"old": "(hidden)", "new": "(hidden, changed)"}}
 
 
+def _amphora(ident, status="ALLOCATED", serves="lb"):
+    return {"id": ident, "status": status, "loadbalancer_id": serves}
+
+
 class Cloud:
     """Amphorae behind the API and in the database; `refuse` are those that the API does not configure."""
 
     def __init__(self, host):
-        self.host, self.calls, self.refuse, self.listed = host, [], {}, [{"id": "a1", "status": "ALLOCATED"}]
+        self.host, self.calls, self.refuse, self.listed = host, [], {}, [_amphora("a1")]
         host.ask.side_effect = self.answer
         host.salt["octavia_db.refresh_heartbeats"] = lambda saltenv=None: self.calls.append("refresh")
 
@@ -165,7 +169,7 @@ def test_an_amphora_that_refuses_is_named_and_no_heartbeat_is_refreshed(host):
     _say(host)
     _call(host, "paused")
     _write(host)
-    host.cloud_side.listed.append({"id": "b2", "status": "ALLOCATED"})
+    host.cloud_side.listed.append(_amphora("b2"))
     host.cloud_side.refuse["b2"] = "it is busy"
     ret = _call(host, "spread")
     assert (ret["result"], ret["changes"]) == (False, {})
@@ -176,12 +180,12 @@ def test_an_amphora_that_refuses_is_named_and_no_heartbeat_is_refreshed(host):
 
 
 def test_an_amphora_that_is_being_made_is_waited_for_and_a_lost_one_is_not(host, monkeypatch):
-    booting = {"id": "b2", "status": "BOOTING"}
-    host.cloud_side.listed += [booting, {"id": "c3", "status": "ERROR"}]
-    host.cloud_side.calls.clear()
-    monkeypatch.setattr(time, "sleep", lambda seconds: booting.update(status="ALLOCATED"))
-    assert host.heartbeat.spread() == 2
-    assert host.cloud_side.calls == ["a1", "b2", "refresh"]
+    booting = _amphora("b2", "BOOTING", None)
+    lost = [_amphora("c3", "ERROR"), _amphora("d4", "READY", None), _amphora("e5", "DELETED")]
+    host.cloud_side.listed += [booting, *lost, _amphora("f6", "FAILOVER_STOPPED")]
+    monkeypatch.setattr(time, "sleep", lambda seconds: booting.update(_amphora("b2")))
+    assert host.heartbeat.spread() == 3
+    assert host.cloud_side.calls == ["a1", "f6", "b2", "refresh"]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"key": null}', "\0"])
