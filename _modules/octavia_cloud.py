@@ -26,6 +26,26 @@ def amphorae(saltenv=None):
     return _ask("amphorae", saltenv)
 
 
+def configure_amphora(amphora, saltenv=None):
+    """
+    Have a worker send an amphora the agent configuration of today: heartbeat key and interval, addresses of health
+    managers. The API takes the order and does not say what becomes of it.
+
+    amphora
+        Its id.
+
+    Raises CommandExecutionError, in one line that names the pillar key, when Keystone or the API does not answer or
+    refuses.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_cloud.configure_amphora 45f40289-0551-483a-b089-47214bc2a8a4
+    """
+    _ask("configure_amphora", saltenv, amphora=amphora)
+
+
 def _ask(function, saltenv, **kwargs):
     login = _login(saltenv)
     try:

@@ -112,6 +112,20 @@ def ping(saltenv=None):
     return _ask("ping", "octavia:database", saltenv, server=_server(_settings(saltenv)))
 
 
+def refresh_heartbeats(saltenv=None):
+    """
+    Set the last heartbeat of all amphorae to now, so that a health manager that starts after a pause gives them their
+    time before it fails them over.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_db.refresh_heartbeats
+    """
+    _ask("refresh_heartbeats", "octavia:database", saltenv, server=_server(_settings(saltenv)))
+
+
 def schema(test=False, saltenv=None):
     """
     Compare the schema with the one that the installed Octavia wants.

@@ -38,7 +38,7 @@ def check(text, changes=None, saltenv=None):
         salt-call octavia_gate.check "[DEFAULT]
         debug = maybe"
     """
-    guarded = [_heartbeat_key(changes or {}, saltenv), _passphrases(text, changes or {}, saltenv)]
+    guarded = [_heartbeat_key(text, changes or {}, saltenv), _passphrases(text, changes or {}, saltenv)]
     guarded = _lines([finding for finding in guarded if finding], saltenv)
     if guarded["faults"]:
         return guarded
@@ -108,15 +108,25 @@ def _planned(text, saltenv):
     return {path: content for path, content in files.items() if content is not None}
 
 
-def _heartbeat_key(changes, saltenv):
-    """Amphorae sign with the key that they were made with: with another one each of them looks dead."""
+def _heartbeat_key(text, changes, saltenv):
+    """Amphorae sign with the key that they have: with another one here each of them looks dead."""
     change = changes.get(_HEARTBEAT_KEY)
-    if not change or None in change.values() or not __salt__["octavia_pillar.has_amphorae"](saltenv):
+    settings = __salt__["octavia_pillar.settings"](saltenv)
+    other = change and None not in change.values()
+    if not other and not os.path.exists(f"{settings['state_dir']}/heartbeat.json"):
         return None
-    if __salt__["octavia_pillar.values"](saltenv).get("manager:health_manager:rotate_heartbeat_key"):
+    if not __salt__["octavia_pillar.has_amphorae"](saltenv) or not __salt__["octavia_heartbeat.due"](text, saltenv):
+        return None
+    rotate = __salt__["octavia_pillar.values"](saltenv).get("manager:health_manager:rotate_heartbeat_key")
+    if rotate and __context__.get("octavia_heartbeat.rotates"):
         return None
     what = "differs from the one on this host, which the amphorae have: every load balancer would fail over"
     mend = "put the old one back, or rotate it, with octavia:manager:health_manager:rotate_heartbeat_key: true"
+    if rotate or not other:
+        what = "is not yet that of all amphorae: those without it would fail over"
+        mend = "apply octavia.manager.heartbeat_key"
+        if not rotate:
+            mend += ", with octavia:manager:health_manager:rotate_heartbeat_key: true"
     return {"option": _HEARTBEAT_KEY, "level": "fault", "what": what, "allowed": mend}
 
 

@@ -41,6 +41,15 @@ def amphorae(login):
         ]
 
 
+def configure_amphora(login, amphora):
+    """Have the agent of an amphora, an id, configured anew by a worker."""
+    connection = _connected(login)
+    with _said_of(login, "The load-balancing API", _endpoint(connection, login, "load-balancer"), "octavia:policy"):
+        # not the library's own call, whose address differs between its versions
+        answer = connection.load_balancer.put(f"/octavia/amphorae/{amphora}/config")
+        openstack.exceptions.raise_from_response(answer)
+
+
 def _connected(login):
     """The connection for a login, with a token."""
     key = json.dumps(login, sort_keys=True)

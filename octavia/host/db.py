@@ -140,6 +140,12 @@ def clear(server):
             _rows(connection, f"DROP TABLE {_name(table)}")
 
 
+def refresh_heartbeats(server):
+    """Set the last heartbeat of all amphorae to now. Octavia's times are UTC."""
+    with _connect(server, server["name"]) as connection:
+        _rows(connection, "UPDATE amphora_health SET last_update = UTC_TIMESTAMP()")
+
+
 def _connect(server, database=None):
     """A connection that a ``with`` closes, which PyMySQL's own does not in all versions."""
     options = {"user": server["user"], "password": server.get("password") or "", "database": database}

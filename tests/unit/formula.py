@@ -23,6 +23,7 @@ MODULES = (
     "octavia_conf",
     "octavia_diff",
     "octavia_gate",
+    "octavia_heartbeat",
     "octavia_policy",
     "octavia_check",
     "octavia_fit",

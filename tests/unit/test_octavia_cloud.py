@@ -51,3 +51,10 @@ def test_what_is_wrong_is_said_without_the_name_of_a_class(tmp_path, said, line)
     with pytest.raises(CommandExecutionError) as caught:
         host.cloud.amphorae()
     assert str(caught.value) == line
+
+
+def test_an_amphora_is_configured_by_its_id(tmp_path):
+    host = Host(tmp_path, shared())
+    host.cloud.configure_amphora("45f40289")
+    assert host.ask.call_args.args == ("cloud", "configure_amphora")
+    assert host.ask.call_args.kwargs["amphora"] == "45f40289"

@@ -71,15 +71,17 @@ def test_no_secret_is_in_the_note(host):
 def _rekeyed(host, **answers):
     host.tree["octavia"] = changed({"octavia": host.tree["octavia"]}, **answers)["octavia"]
     host.again()
-    new = host.conf.render(mask=False)
-    return host.gate.check(new, host.diff.changes("[health_manager]\nheartbeat_key = old\n", new))["faults"]
+    new, old = host.conf.render(mask=False), "[health_manager]\nheartbeat_key = old\n"
+    host.conf_file.write_text(old)
+    return host.gate.check(new, host.diff.changes(old, new))["faults"]
 
 
 def test_another_heartbeat_key_is_refused_while_it_is_not_rotated(host):
     [line] = _rekeyed(host)
     assert line.startswith("octavia:manager:health_manager:heartbeat_key (health_manager/heartbeat_key): differs")
     assert "rotate_heartbeat_key: true" in line and "8a0b" not in line
-    assert _rekeyed(host, **{"manager:health_manager:rotate_heartbeat_key": True}) == []
+    [line] = _rekeyed(host, **{"manager:health_manager:rotate_heartbeat_key": True})
+    assert line.endswith("; apply octavia.manager.heartbeat_key")
 
 
 def test_without_amphorae_another_heartbeat_key_does_no_harm(host):
