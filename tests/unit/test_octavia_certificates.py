@@ -1,6 +1,7 @@
 """Where a host's certificates come from, when they are issued again, and how authorities follow one another."""
 
 import copy
+import os
 
 import pytest
 import yaml
@@ -290,6 +291,54 @@ def test_a_key_that_everybody_could_read_is_said_to_be_known(make):
         f"octavia:manager:haproxy_amphora:client_cert_all: {host.certs}/{CLIENT} was readable by everybody; "
         "its key may be known"
     )
+
+
+# --- the file server
+
+
+@pytest.fixture
+def served(make, tmp_path):
+    """A host that takes its certificates from a directory of the file server, and that directory."""
+    directory = tmp_path / "served"
+    directory.mkdir()
+    for name, text in certificates(PASSPHRASE).items():
+        (directory / name).write_text(text)
+    host = make({"certificates:source": "salt://octavia-certificates"})
+    formula, host.directory, host.umasks = host.salt["cp.cache_file"], directory, []
+
+    def cache_file(url, saltenv):
+        name = url.removeprefix("salt://octavia-certificates/")
+        if name == url:
+            return formula(url, saltenv)
+        host.umasks.append(os.umask(0o077))
+        os.umask(host.umasks[-1])
+        return str(directory / name) if (directory / name).exists() else ""
+
+    host.salt["cp.cache_file"] = cache_file
+    return host
+
+
+def test_files_of_the_file_server_are_placed_and_their_copies_are_roots_alone(served):
+    both(served)
+    assert texts(served) == certificates(PASSPHRASE)
+    assert {*served.umasks} == {0o077}
+    assert apply(served)["changes"] == {}
+
+
+def test_a_file_that_the_file_server_lacks_is_named(served):
+    (served.directory / SERVER_KEY).unlink()
+    ret = apply(served)
+    assert ret["result"] is False
+    assert ret["comment"] == f"octavia:certificates:source: salt://octavia-certificates/{SERVER_KEY}: is not there"
+
+
+def test_what_the_file_server_has_is_judged_before_it_is_placed(served):
+    apply(served)
+    (served.directory / CLIENT_CA).write_text(Issued("stranger", days=300).certificate)
+    ret = apply(served)
+    assert ret["result"] is False
+    assert f"salt://octavia-certificates/{CLIENT}: is not signed by an authority of {CLIENT_CA}" in ret["comment"]
+    assert texts(served) == certificates(PASSPHRASE)
 
 
 # --- a roll-over
