@@ -126,10 +126,11 @@ venvs:
 .venv/tools:
 	@mkdir -p .venv
 	@python3 -c 'import ensurepip, os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")' \
-		2>/dev/null && command -v gcc >/dev/null && command -v ssh >/dev/null && command -v openssl >/dev/null || \
+		2>/dev/null && command -v gcc >/dev/null && command -v ssh >/dev/null && command -v openssl >/dev/null && \
+		command -v gpg-agent >/dev/null || \
 		{ echo "== packages of the host" && apt-get -qq update && \
 			DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends \
-			python3-venv python3-dev gcc openssh-client openssl >/dev/null; }
+			python3-venv python3-dev gcc openssh-client openssl gpg gpg-agent >/dev/null; }
 	@touch $@
 
 .PHONY: clean
