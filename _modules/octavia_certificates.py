@@ -7,6 +7,7 @@ the file server (``salt://...``), or ``generate``, where one controller makes th
 of the files.
 """
 
+import functools
 import hashlib
 import json
 import os
@@ -84,8 +85,9 @@ class _Plan:
         self.paths = self._paths()
         self.aside = f"{os.path.dirname(value['manager:certificates:ca_certificate'])}/rollover"
         self.texts = self._texts()
-        self.have = self._have()
-        self.note = _load(_stamp(self.host))
+        self.both = {}
+        note = __salt__["octavia_file.note"](_stamp(self.host))
+        self.note = note if isinstance(note.get("result"), dict) else {}
 
     def result(self):
         seen = self.seen()
@@ -118,9 +120,7 @@ class _Plan:
             "view": __salt__["octavia_x509.view"](self.have),
             "result": {"warnings": result["warnings"], "stage": result["stage"]},
         }
-        path = _stamp(self.host)
-        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-        __salt__["octavia_file.write"](path, json.dumps(note), "root", "root", "0600")
+        __salt__["octavia_file.keep"](_stamp(self.host), note)
 
     def seen(self):
         """A digest of all that the answer depends on; times of change tell of contents, owners and modes."""
@@ -159,8 +159,12 @@ class _Plan:
             return [self._served(self.source), self._served(f"{self.source}/next")]
         return []
 
-    def _have(self):
-        """The texts on this host by name. Somebody else may have two files of one name: who signs, who is trusted."""
+    @functools.cached_property
+    def have(self):
+        """
+        The texts on this host by name, which a converged run does not read. Somebody else may have two files of one
+        name: who signs, who is trusted.
+        """
         found = {}
         for path, name in self.paths.items():
             text = __salt__["octavia_file.read"](path)
@@ -372,7 +376,7 @@ class _Plan:
 
     def _files(self, wanted):
         user, group = self.host["user"], self.host["group"]
-        texts = {**wanted, **getattr(self, "both", {})}
+        texts = {**wanted, **self.both}
         found = {}
         for path, name in self.paths.items():
             root = name == CLIENT_KEY or "/" in name
@@ -647,12 +651,3 @@ def _changed(path):
 
 def _stamp(host):
     return f"{host['state_dir']}/certificates.json"
-
-
-def _load(path):
-    try:
-        with open(path, encoding="utf-8") as stream:
-            note = json.load(stream)
-    except (OSError, ValueError):
-        return {}
-    return note if isinstance(note, dict) and isinstance(note.get("result"), dict) else {}

@@ -3,6 +3,7 @@ Read and write files that hold secrets.
 """
 
 import grp
+import json
 import os
 import pwd
 import tempfile
@@ -34,6 +35,50 @@ def read(path):
         return None
     with open(path, encoding="utf-8", errors="replace") as stream:
         return stream.read()
+
+
+def note(path):
+    """
+    Return what a run has noted for later ones, as a dict: empty where there is no note, and where somebody else has
+    written what is none.
+
+    path
+        The file.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_file.note /var/lib/salt-formula-octavia/gate.json
+    """
+    try:
+        with open(path, encoding="utf-8") as stream:
+            found = json.load(stream)
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def keep(path, found, mode="0755"):
+    """
+    Write a note for later runs, which root alone reads, and its directory where there is none.
+
+    path, found
+        The file; a dict of what JSON knows.
+
+    mode
+        Of the directory.
+
+    Raises CommandExecutionError when it cannot be written.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_file.keep /var/lib/salt-formula-octavia/example.json '{seen: nothing}'
+    """
+    os.makedirs(os.path.dirname(path), mode=int(mode, 8), exist_ok=True)
+    write(path, json.dumps(found), "root", "root", "0600")
 
 
 def ownership(path, user, group, mode):

@@ -72,8 +72,8 @@ def _judged(text, saltenv):
     settings = __salt__["octavia_pillar.settings"](saltenv)
     stamp = f"{settings['state_dir']}/gate.json"
     seen = _seen(text, settings, saltenv)
-    passed = _load(stamp)
-    if passed.get("seen") == seen:
+    passed = __salt__["octavia_file.note"](stamp)
+    if passed.get("seen") == seen and isinstance(passed.get("warnings"), list):
         return {"faults": [], "warnings": passed["warnings"]}
     findings, unchecked = _ask(
         "gate",
@@ -86,9 +86,7 @@ def _judged(text, saltenv):
     found = {**_lines(findings, saltenv), **unchecked}
     lasting = not any(finding.get("passes") for finding in findings)
     if lasting and not found["faults"] and not __opts__.get("test"):
-        os.makedirs(settings["state_dir"], mode=0o755, exist_ok=True)
-        note = json.dumps({"seen": seen, "warnings": found["warnings"]})
-        __salt__["octavia_file.write"](stamp, note, "root", "root", "0600")
+        __salt__["octavia_file.keep"](stamp, {"seen": seen, "warnings": found["warnings"]})
     return found
 
 
@@ -168,15 +166,6 @@ def _time(path):
         return os.stat(path).st_ctime_ns
     except OSError:
         return None
-
-
-def _load(path):
-    try:
-        with open(path, encoding="utf-8") as stream:
-            note = json.load(stream)
-    except (OSError, ValueError):
-        return {}
-    return note if isinstance(note, dict) and isinstance(note.get("warnings"), list) else {}
 
 
 def _lines(findings, saltenv):

@@ -6,7 +6,6 @@ get another one. Without a note they have the one in octavia.conf.
 """
 
 import hashlib
-import json
 import logging
 import os
 import time
@@ -142,16 +141,9 @@ def _path(settings):
 
 def _note(settings):
     """The digest in the note, None without one; what cannot be read is nobody's."""
-    try:
-        with open(_path(settings), encoding="utf-8") as stream:
-            note = json.load(stream)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError):
-        return ""
-    return str(note.get("key", "")) if isinstance(note, dict) else ""
+    path = _path(settings)
+    return str(__salt__["octavia_file.note"](path).get("key", "")) if os.path.exists(path) else None
 
 
 def _write(settings, digest):
-    os.makedirs(settings["state_dir"], mode=0o755, exist_ok=True)
-    __salt__["octavia_file.write"](_path(settings), json.dumps({"key": digest}), "root", "root", "0600")
+    __salt__["octavia_file.keep"](_path(settings), {"key": digest})

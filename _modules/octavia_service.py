@@ -7,7 +7,6 @@ of it: a digest of each option and file, and systemd's invocation id of the proc
 
 import glob
 import hashlib
-import json
 import os
 import re
 import signal
@@ -270,21 +269,13 @@ def _path(unit):
 
 
 def _load(unit):
-    try:
-        with open(_path(unit), encoding="utf-8") as stream:
-            stamp = json.load(stream)
-    except (OSError, ValueError):
-        return {}
+    stamp = __salt__["octavia_file.note"](_path(unit))
     # what anybody else has written there says nothing
-    return stamp if isinstance(stamp, dict) and isinstance(stamp.get("read"), dict) else {}
+    return stamp if isinstance(stamp.get("read"), dict) else {}
 
 
 def _save(unit, invocation, read):
-    path = _path(unit)
-    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    __salt__["octavia_file.write"](
-        path, json.dumps({"invocation": invocation, "read": read}, indent=1), "root", "root", "0600"
-    )
+    __salt__["octavia_file.keep"](_path(unit), {"invocation": invocation, "read": read}, mode="0700")
 
 
 def start(unit):
