@@ -2,7 +2,7 @@
 The gate in front of octavia.conf: the installed Octavia itself says whether it would take the file.
 
 Octavia's code and its libraries are asked in the host's own Python (``octavia/host/gate.py``), which takes about a
-second, and so only when something changed: the text, the installed packages, or a file that the text names.
+second, and so only when something changed: the text, the installed packages, or a file that was read for the answer.
 """
 
 import hashlib
@@ -64,18 +64,18 @@ def texts(planned, saltenv=None):
     """
     user = __salt__["octavia_pillar.settings"](saltenv)["user"]
     findings, unchecked = _ask("texts", saltenv, texts=planned, user=user)
-    return {**_lines(findings, saltenv), **unchecked}
+    return {**_lines(findings or [], saltenv), **unchecked}
 
 
 def _judged(text, saltenv):
     """What the installed Octavia says, or has said of the same."""
     settings = __salt__["octavia_pillar.settings"](saltenv)
     stamp = f"{settings['state_dir']}/gate.json"
-    seen = _seen(text, settings, saltenv)
+    seen = _seen(text, settings)
     passed = __salt__["octavia_file.note"](stamp)
-    if passed.get("seen") == seen and isinstance(passed.get("warnings"), list):
+    if passed.get("seen") == seen and all(_time(path) == time for path, time in passed["files"].items()):
         return {"faults": [], "warnings": passed["warnings"]}
-    findings, unchecked = _ask(
+    answer, unchecked = _ask(
         "gate",
         saltenv,
         text=text,
@@ -83,20 +83,22 @@ def _judged(text, saltenv):
         gone=__salt__["octavia_release.gone"](__salt__["octavia_diff.parse"](text), saltenv),
         contents=_planned(text, saltenv) if __opts__.get("test") else {},
     )
+    findings = answer["findings"] if answer else []
     found = {**_lines(findings, saltenv), **unchecked}
     lasting = not any(finding.get("passes") for finding in findings)
     if lasting and not found["faults"] and not __opts__.get("test"):
-        __salt__["octavia_file.keep"](stamp, {"seen": seen, "warnings": found["warnings"]})
+        note = {"seen": seen, "files": answer["files"], "warnings": found["warnings"]}
+        __salt__["octavia_file.keep"](stamp, note)
     return found
 
 
 def _ask(module, saltenv, **kwargs):
-    """Findings, and why there are none in a dry run on a host that has no Octavia yet."""
+    """The answer, and why there is none in a dry run on a host that has no Octavia yet."""
     try:
         return __salt__["octavia_host.call"](module, "check", saltenv=saltenv, **kwargs), {}
     except CommandExecutionError as exc:
         if __opts__.get("test") and hasattr(exc, "library"):
-            return [], {"unchecked": str(exc)}
+            return None, {"unchecked": str(exc)}
         raise
 
 
@@ -155,10 +157,10 @@ def _phrases(text, saltenv):
     return {phrase.strip().strip("'\"") for phrase in written.split(",")} - {""}
 
 
-def _seen(text, settings, saltenv):
-    """A digest of all that the answer depends on. The time of a directory of packages moves with each of them."""
-    paths = [*settings["metadata_path"], *sorted(__salt__["octavia_conf.files"](text, saltenv))]
-    return hashlib.sha256(json.dumps([text, [(path, _time(path)) for path in paths]]).encode()).hexdigest()
+def _seen(text, settings):
+    """A digest of what is asked, and of whom. The time of a directory of packages moves with each of them."""
+    packages = [(path, _time(path)) for path in settings["metadata_path"]]
+    return hashlib.sha256(json.dumps([text, *packages]).encode()).hexdigest()
 
 
 def _time(path):

@@ -26,7 +26,8 @@ ENCODING = locale.getpreferredencoding(False)
 
 def check(text, user=None, contents=None, gone=None):
     """
-    Return what is wrong, in the order of the text, as a list of ``{option, level, what, allowed}``.
+    Return ``findings``, what is wrong, in the order of the text, as a list of ``{option, level, what, allowed}``; and
+    ``files``, those that were read for it, as ``{path: time of its last change}``.
 
     text
         The octavia.conf, as it is about to be.
@@ -43,7 +44,8 @@ def check(text, user=None, contents=None, gone=None):
     ``option`` is "section/name", or a section where all of it is meant; ``level`` is ``fault``, or ``warning``
     for what Octavia would run with. ``passes`` is added to what time alone may mend.
     """
-    return Gate().findings(text, user, contents or {}, gone or {})
+    gate = Gate()
+    return {"findings": gate.findings(text, user, contents or {}, gone or {}), "files": gate.files.seen}
 
 
 class Parser(iniparser.BaseParser):

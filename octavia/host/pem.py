@@ -23,10 +23,13 @@ class Bad(Exception):
 
 
 class Files:
-    """Files as ``user`` reads them, or as ``contents``, ``{path: text}``, says that they are about to be."""
+    """
+    Files as ``user`` reads them, or as ``contents``, ``{path: text}``, says that they are about to be. ``seen`` has
+    those that were read, with the times of their last change.
+    """
 
     def __init__(self, user, contents):
-        self.user, self.contents = user, contents
+        self.user, self.contents, self.seen = user, contents, {}
 
     def read(self, path):
         """Return the bytes of a file; raises Bad."""
@@ -34,8 +37,10 @@ class Files:
             return self.contents[path].encode(errors="replace")
         try:
             with _as(self.user):
-                if not stat.S_ISREG(Path(path).stat().st_mode):
+                found = Path(path).stat()
+                if not stat.S_ISREG(found.st_mode):
                     raise Bad("is not a file")
+                self.seen[os.path.abspath(path)] = found.st_ctime_ns
                 return Path(path).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             raise Bad("does not exist") from None

@@ -24,7 +24,7 @@ LOGGING_TEMPLATE = "10-rsyslog.conf.template"
 
 def check(texts, user=None):
     """
-    Return what is wrong with texts before they are written, as ``gate.check`` does.
+    Return what is wrong with texts before they are written, as the ``findings`` of ``gate.check``.
 
     texts
         ``{"section/option": [path, text]}``: what the file that an option names is about to hold.

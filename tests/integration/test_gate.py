@@ -43,7 +43,8 @@ class Python:
         return [answer["return"] for answer in answers]
 
     def check(self, *texts, **kwargs):
-        return self.ask(*(("gate", "check", {"text": text, "user": "octavia", **kwargs}) for text in texts))
+        requests = (("gate", "check", {"text": text, "user": "octavia", **kwargs}) for text in texts)
+        return [answer["findings"] for answer in self.ask(*requests)]
 
 
 @pytest.fixture(scope="module")

@@ -109,7 +109,8 @@ class Host:
         self.refresh_db = mock.Mock(name="pkg.refresh_db")
         self.packages = []
         self.due = mock.Mock(name="octavia_db.due", return_value=False)
-        self.ask = mock.Mock(name="octavia_host.call", return_value=[])
+        self.ask = mock.Mock(name="octavia_host.call")
+        self.finds()
         self.states = {"pkg.installed": mock.Mock(name="pkg.installed")}
         self.salt = {
             "cp.cache_file": lambda url, saltenv: str(ROOT / url.removeprefix("salt://")),
@@ -180,6 +181,11 @@ class Host:
     @property
     def conf_file(self):
         return self.root / "etc" / "octavia.conf"
+
+    def finds(self, *findings, files=()):
+        """What the installed Octavia finds in octavia.conf, and the files that it reads for it."""
+        times = {str(path): os.stat(path).st_ctime_ns for path in files}
+        self.ask.return_value = {"findings": [*findings], "files": times}
 
     def options(self):
         """The rendered octavia.conf as `{section/option: value}`, as it is written."""

@@ -92,6 +92,10 @@ def _nothing(_gate):
     """A check that needs Octavia."""
 
 
+def _found(gate, text, **kwargs):
+    return gate.check(text, **kwargs)["findings"]
+
+
 def _lines(found):
     return [" ".join((each["level"], each["option"], each["what"], each["allowed"])).strip() for each in found]
 
@@ -194,7 +198,7 @@ def test_an_option_is_data_without_what_is_default(gate, opt, entry, allowed):
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_text_is_one_finding(gate, text, finding):
-    found = gate.check(text, gone={"api_settings/gone": "removed in 15.0.0"})
+    found = _found(gate, text, gone={"api_settings/gone": "removed in 15.0.0"})
     found = [line for line in _lines(found) if "transport_url is not" not in line and "driver" not in line]
     assert len(found) == 1, found
     assert found[0].startswith(finding), found
@@ -214,19 +218,19 @@ def test_what_is_wrong_with_a_text_is_one_finding(gate, text, finding):
     ],
 )
 def test_a_sound_text_has_no_finding(gate, text):
-    assert gate.check(GOOD + text) == []
+    assert _found(gate, GOOD + text) == []
 
 
 def test_findings_come_all_at_once_and_in_the_order_of_the_text(gate):
     text = f"nonsense\n{GOOD}limit = 0\nlimt = 1\nshort = long\n[DEFAULT]\ndebug = perhaps\n[what]\n"
-    assert [each["option"] for each in gate.check(text)] == [
+    assert [each["option"] for each in _found(gate, text)] == [
         "DEFAULT", "api_settings/limit", "api_settings/limt", "api_settings/short", "DEFAULT/debug", "what",
     ]  # fmt: skip
 
 
 def test_nothing_of_a_text_stays_for_the_next(gate):
-    assert gate.check(GOOD + "limit = 0\n")
-    assert gate.check(GOOD) == []
+    assert _found(gate, GOOD + "limit = 0\n")
+    assert _found(gate, GOOD) == []
     assert "limit" not in cfg.CONF
 
 
@@ -249,7 +253,7 @@ SECRET = "correct-horse-battery"
     ],
 )
 def test_no_finding_shows_a_secret(gate, text):
-    found = gate.check(text)
+    found = _found(gate, text)
     assert found
     assert SECRET not in str(found)
 
@@ -263,7 +267,7 @@ PIECES = [
 @given(st.lists(st.sampled_from(PIECES) | st.text(max_size=5), max_size=60).map("".join))
 @settings(deadline=None)
 def test_any_text_gives_findings_and_never_an_error(gate, text):
-    found = gate.check(f"{text}\n[api_settings]\npassphrase = {SECRET}\n{text}")
+    found = _found(gate, f"{text}\n[api_settings]\npassphrase = {SECRET}\n{text}")
     assert all(each.keys() == {"option", "level", "what", "allowed"} for each in found)
     assert SECRET not in str(found)
     assert not [each for each in found if "ended with" in each["what"]]
@@ -398,7 +402,7 @@ IN_TWO_DAYS = f"{datetime.now(UTC) + timedelta(days=2):%Y-%m-}"
     ],
 )  # fmt: skip
 def test_certificates_and_keys_are_those_that_octavia_can_use(gate, pki, options, findings):
-    found = _lines(gate.check(_conf(**options), contents=pki))
+    found = _lines(_found(gate, _conf(**options), contents=pki))
     assert len(found) == len(findings), found
     assert all(line.startswith(start) for line, start in zip(found, findings, strict=True)), found
 
@@ -409,15 +413,32 @@ def test_a_file_must_be_readable_for_the_user_of_the_services(gate, tmp_path, pk
     secret.write_text(pki["/ca.pem"])
     secret.chmod(0o600)
     text = _conf(**{CA: str(secret), KEY: None, PASSPHRASE: None})
-    assert gate.check(text, user=getpass.getuser(), contents=pki) == []
-    assert _lines(gate.check(text, user="nobody", contents=pki)) == [f'fault {CA} "{secret}" cannot be read by nobody']
+    assert _found(gate, text, user=getpass.getuser(), contents=pki) == []
+    assert _lines(_found(gate, text, user="nobody", contents=pki)) == [f'fault {CA} "{secret}" cannot be read by nobody']
     assert os.geteuid() == 0
+
+
+def test_the_answer_names_the_files_that_were_read_for_it(gate, tmp_path, pki):
+    """With the times of their last change, so that the same is not asked again while they stay."""
+    names = ("store.pem", "client.pem", "10-rsyslog.conf.template", "beside.j2")
+    store, client, template, beside = paths = [tmp_path / name for name in names]
+    store.write_text(pki["/ca.pem"])
+    client.write_text(pki["/ca.pem"])
+    template.write_text("{% include 'beside.j2' %}")
+    beside.write_text("")
+    options = {
+        "task_flow/jobboard_redis_backend_ssl_options": f"ssl:True,ssl_ca_certs:{store}",
+        "haproxy_amphora/server_ca": client,
+        "amphora_agent/logging_template_override": template,
+    }
+    answer = gate.check(_conf(**options), contents=pki)
+    assert answer == {"findings": [], "files": {str(path): path.stat().st_ctime_ns for path in paths}}
 
 
 def test_what_time_alone_mends_is_marked(gate, pki):
     """So that the warning is not remembered longer than it is true."""
-    assert [each.get("passes") for each in gate.check(_conf(**{CLIENT: "/early_client.pem"}), contents=pki)] == [True]
-    assert [each.get("passes") for each in gate.check(_conf(**{CLIENT: "/expired.pem"}), contents=pki)] == [None]
+    assert [each.get("passes") for each in _found(gate, _conf(**{CLIENT: "/early_client.pem"}), contents=pki)] == [True]
+    assert [each.get("passes") for each in _found(gate, _conf(**{CLIENT: "/expired.pem"}), contents=pki)] == [None]
 
 
 # --- what amphorae are told
@@ -445,7 +466,7 @@ def test_what_time_alone_mends_is_marked(gate, pki):
     ],
 )
 def test_health_managers_are_those_that_an_amphora_can_reach(gate, targets, findings):
-    found = _lines(gate.check(f"{GOOD}[health_manager]\ncontroller_ip_port_list = {targets}\n"))
+    found = _lines(_found(gate, f"{GOOD}[health_manager]\ncontroller_ip_port_list = {targets}\n"))
     assert len(found) == len(findings), found
     start = "fault health_manager/controller_ip_port_list "
     assert all(line.startswith(start + end) for line, end in zip(found, findings, strict=True)), found
@@ -453,7 +474,7 @@ def test_health_managers_are_those_that_an_amphora_can_reach(gate, targets, find
 
 def test_a_log_target_needs_a_port(gate):
     text = f"{GOOD}[amphora_agent]\nadmin_log_targets = 10.0.0.1:514,log.example.org\n"
-    assert _lines(gate.check(text)) == [
+    assert _lines(_found(gate, text)) == [
         'fault amphora_agent/admin_log_targets "log.example.org" has no port host:port, separated by commas'
     ]
 
@@ -491,16 +512,16 @@ MAPS = [
 @pytest.mark.parametrize(("text", "what"), MAPS, ids=[f"{what}"[:50] for _, what in MAPS])
 def test_an_audit_map_is_one_that_the_middleware_reads_all_of(gate, text, what):
     conf = GOOD + "[audit]\nenabled = true\naudit_map_file = /map.conf\n"
-    found = _lines(gate.check(conf, contents={"/map.conf": text}))
+    found = _lines(_found(gate, conf, contents={"/map.conf": text}))
     assert len(found) == (1 if what else 0), found
     assert not what or found[0].startswith(f'fault audit/audit_map_file "/map.conf" {what}'), found
-    assert gate.check(conf.replace("true", "false"), contents={"/map.conf": text}) == []
+    assert _found(gate, conf.replace("true", "false"), contents={"/map.conf": text}) == []
 
 
 def test_the_default_map_must_be_there_where_audit_is_on(gate):
     conf = GOOD + "[audit]\nenabled = true\n"
-    assert _lines(gate.check(conf)) == ['fault audit/audit_map_file "/default_map.conf" does not exist']
-    assert gate.check(conf, contents={"/default_map.conf": MAP}) == []
+    assert _lines(_found(gate, conf)) == ['fault audit/audit_map_file "/default_map.conf" does not exist']
+    assert _found(gate, conf, contents={"/default_map.conf": MAP}) == []
 
 
 LOOP = "global\n{% for listener in listeners %}\n    bind {{ listener | hash_amp_id }}\n{% endfor %}\n"
@@ -526,14 +547,14 @@ def test_a_template_is_one_that_jinja_reads(gate, text, what):
         if "hash_amp_id" in text and "logging" in option:
             continue
         conf = GOOD + "[{}]\n{} = {}\n".format(*option.split("/"), path)
-        found = _lines(gate.check(conf, contents={**beside, "/etc/t.j2": "", path: text}))
+        found = _lines(_found(gate, conf, contents={**beside, "/etc/t.j2": "", path: text}))
         assert len(found) == (1 if what else 0), found
         assert not what or found[0].startswith(f'fault {option} "{path}" {what}'), found
 
 
 def test_a_logging_template_has_the_name_that_octavia_looks_for(gate):
     conf = GOOD + "[amphora_agent]\nlogging_template_override = /text\n"
-    [line] = _lines(gate.check(conf, contents={"/text": "hello"}))
+    [line] = _lines(_found(gate, conf, contents={"/text": "hello"}))
     assert '"/text" must be called 10-rsyslog.conf.template' in line
 
 
@@ -558,7 +579,7 @@ def test_a_text_in_another_encoding_is_a_fault(gate, tmp_path, option):
     conf = (
         GOOD + "[audit]\nenabled = true\naudit_map_file = /map\n" + "[{}]\n{} = {}\n".format(*option.split("/"), path)
     )
-    found = gate.check(conf, contents={"/map": ""})
+    found = _found(gate, conf, contents={"/map": ""})
     assert [each["what"] for each in found if each["level"] == "fault"] == [f'"{path}" is not UTF-8']
 
 

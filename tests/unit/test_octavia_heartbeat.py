@@ -28,7 +28,7 @@ class Cloud:
 
     def answer(self, module, function, **kwargs):
         if module != "cloud":
-            return []
+            return self.host.ask.return_value
         if function == "amphorae":
             return self.listed
         self.calls.append(kwargs["amphora"])
@@ -158,8 +158,7 @@ def test_without_permission_the_health_manager_is_not_touched(host):
 
 def test_an_octavia_conf_that_is_refused_stops_nothing(host):
     _say(host)
-    fault = {"option": "DEFAULT/debug", "level": "fault", "what": "is maybe", "allowed": ""}
-    host.ask.side_effect = lambda *args, **kwargs: [fault]
+    host.finds({"option": "DEFAULT/debug", "level": "fault", "what": "is maybe", "allowed": ""})
     ret = _call(host, "paused")
     assert (ret["result"], ret["changes"]) == (False, {}) and "is maybe" in ret["comment"]
     assert not host.systemd.orders and not _note(host).exists()

@@ -164,7 +164,7 @@ def _finding(**changes):
 def test_a_file_with_a_fault_never_replaces_the_one_that_is_there(host, test):
     _managed(host)
     before = host.conf_file.read_text()
-    host.ask.return_value = [_finding(), _finding(level="warning")]
+    host.finds(_finding(), _finding(level="warning"))
     ret = _managed(host, test=test, **{"api:bind:port": 9877})
     assert (ret["result"], ret["changes"]) == (False, {})
     assert ret["comment"] == "octavia:api:bind:port (api_settings/bind_port): is 0; 1 to 65535"
@@ -173,7 +173,7 @@ def test_a_file_with_a_fault_never_replaces_the_one_that_is_there(host, test):
 
 
 def test_a_warning_stays_said_while_nothing_changes(host):
-    host.ask.return_value = [_finding(level="warning", what="is deprecated", allowed="")]
+    host.finds(_finding(level="warning", what="is deprecated", allowed=""))
     line = ["octavia:api:bind:port (api_settings/bind_port): is deprecated"]
     assert _managed(host)["warnings"] == line
     assert _managed(host)["warnings"] == line

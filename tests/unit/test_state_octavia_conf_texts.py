@@ -11,7 +11,9 @@ MAP = "[path_keywords]\nloadbalancers = loadbalancer"
 @pytest.fixture
 def host(tmp_path):
     answers = {"api:audit": {"enabled": True, "map": MAP}, "manager:haproxy_amphora": {"template": TEMPLATE}}
-    return Host(tmp_path, changed(shared(), **answers))
+    host = Host(tmp_path, changed(shared(), **answers))
+    host.ask.return_value = []
+    return host
 
 
 def texts(host, test=False):
