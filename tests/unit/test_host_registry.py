@@ -414,7 +414,9 @@ def test_a_file_must_be_readable_for_the_user_of_the_services(gate, tmp_path, pk
     secret.chmod(0o600)
     text = _conf(**{CA: str(secret), KEY: None, PASSPHRASE: None})
     assert _found(gate, text, user=getpass.getuser(), contents=pki) == []
-    assert _lines(_found(gate, text, user="nobody", contents=pki)) == [f'fault {CA} "{secret}" cannot be read by nobody']
+    assert _lines(_found(gate, text, user="nobody", contents=pki)) == [
+        f'fault {CA} "{secret}" cannot be read by nobody'
+    ]
     assert os.geteuid() == 0
 
 

@@ -10,7 +10,7 @@ from harness import ROOT
 
 pytestmark = pytest.mark.lint
 
-PYTHON = ["_modules", "_states", "tests"]
+PYTHON = ["_modules", "_states", "octavia", "tests"]
 SHELL = [".ci/run"]
 
 
