@@ -7,7 +7,6 @@ come from the pillar by way of ``octavia_pillar.settings``, so none of these fun
 
 import contextlib
 import fcntl
-import json
 import logging
 import os
 import pwd
@@ -64,7 +63,7 @@ def present(test=False, saltenv=None):
     )
     if not test and f"database {wanted['name']}" in found["changes"]:
         # An older database of that name may have been migrated; this one was not.
-        _stamp_path(settings).unlink(missing_ok=True)
+        Path(_stamp_path(settings)).unlink(missing_ok=True)
     return found
 
 
@@ -82,7 +81,7 @@ def due(saltenv=None):
         salt-call octavia_db.due
     """
     settings = _settings(saltenv)
-    return _read_stamp(settings) != _stamp(settings)
+    return __salt__["octavia_file.note"](_stamp_path(settings)) != _stamp(settings)
 
 
 def is_primary(saltenv=None):
@@ -171,12 +170,12 @@ def upgrade(saltenv=None):
     with _lock(settings["state_dir"]) as lock:
         found = schema(saltenv=saltenv)
         if found["current"] != found["head"]:
-            stamp = _stamp(settings)
-            earlier = _read_stamp(settings)
+            path, stamp = _stamp_path(settings), _stamp(settings)
+            earlier = __salt__["octavia_file.note"](path)
             restart = earlier.get("from_empty") is True and earlier.get("database") == stamp["database"]
             if restart and not found["empty"]:
                 _ask("clear", "octavia:database", saltenv, server=_server(settings))
-            _write_stamp(settings, {**stamp, "from_empty": restart or found["empty"]})
+            __salt__["octavia_file.keep"](path, {**stamp, "from_empty": restart or found["empty"]})
             _db_manage(settings, lock)
             found = schema(saltenv=saltenv)
     if found["current"] != found["head"]:
@@ -196,7 +195,7 @@ def confirm(saltenv=None):
         salt-call octavia_db.confirm
     """
     settings = _settings(saltenv)
-    _write_stamp(settings, _stamp(settings))
+    __salt__["octavia_file.keep"](_stamp_path(settings), _stamp(settings))
 
 
 def _settings(saltenv):
@@ -253,25 +252,7 @@ def _stamp(settings):
 
 
 def _stamp_path(settings):
-    return Path(settings["state_dir"]) / "db-sync.json"
-
-
-def _read_stamp(settings):
-    try:
-        stamp = json.loads(_stamp_path(settings).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return stamp if isinstance(stamp, dict) else {}
-
-
-def _write_stamp(settings, stamp):
-    path = _stamp_path(settings)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # Beside it and then in one step, so that a killed run leaves the old one or the new one.
-    new = path.with_suffix(".new")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
-        json.dump(stamp, stream)
-    new.replace(path)
+    return f"{settings['state_dir']}/db-sync.json"
 
 
 # --- octavia-db-manage

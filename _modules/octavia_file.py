@@ -59,15 +59,12 @@ def note(path):
     return found if isinstance(found, dict) else {}
 
 
-def keep(path, found, mode="0755"):
+def keep(path, found):
     """
     Write a note for later runs, which root alone reads, and its directory where there is none.
 
     path, found
         The file; a dict of what JSON knows.
-
-    mode
-        Of the directory.
 
     Raises CommandExecutionError when it cannot be written.
 
@@ -77,7 +74,7 @@ def keep(path, found, mode="0755"):
 
         salt-call octavia_file.keep /var/lib/salt-formula-octavia/example.json '{seen: nothing}'
     """
-    os.makedirs(os.path.dirname(path), mode=int(mode, 8), exist_ok=True)
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     write(path, json.dumps(found), "root", "root", "0600")
 
 

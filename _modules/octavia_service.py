@@ -275,7 +275,7 @@ def _load(unit):
 
 
 def _save(unit, invocation, read):
-    __salt__["octavia_file.keep"](_path(unit), {"invocation": invocation, "read": read}, mode="0700")
+    __salt__["octavia_file.keep"](_path(unit), {"invocation": invocation, "read": read})
 
 
 def start(unit):

@@ -3,6 +3,7 @@
 import getpass
 import hashlib
 import json
+import os
 import stat
 import sys
 import types
@@ -51,7 +52,16 @@ def host(load):
 
 @pytest.fixture
 def db(load, settings, host, monkeypatch):
-    salt = {"octavia_pillar.settings": lambda saltenv=None, mask=True: settings, "octavia_host.call": host}
+    file = load("_modules/octavia_file")
+    if os.getuid():
+        # who is not root can give a file to nobody else
+        monkeypatch.setattr(file, "_ids", lambda user, group: (os.getuid(), os.getgid()))
+    salt = {
+        "octavia_pillar.settings": lambda saltenv=None, mask=True: settings,
+        "octavia_host.call": host,
+        "octavia_file.note": file.note,
+        "octavia_file.keep": file.keep,
+    }
     module = load("_modules/octavia_db", __salt__=salt)
     monkeypatch.setattr(module, "_PATIENCE", 0)
     return module
@@ -70,15 +80,23 @@ def manage(settings):
     return write
 
 
-def _stamp(db, settings):
-    return db._read_stamp(settings)
+@pytest.fixture
+def stamp(settings):
+    """The note of the last migration."""
+    return Path(settings["state_dir"], "db-sync.json")
 
 
-def test_due_until_confirmed_and_again_for_another_release_or_database(db, settings, host):
+def _noted(db, stamp, **more):
+    """What a run that was killed has left."""
+    db.confirm()
+    stamp.write_text(json.dumps({**json.loads(stamp.read_text()), **more}))
+
+
+def test_due_until_confirmed_and_again_for_another_release_or_database(db, settings, host, stamp):
     assert db.due()
     db.confirm()
     assert not db.due()
-    assert stat.S_IMODE(db._stamp_path(settings).stat().st_mode) == 0o600
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (stamp, stamp.parent)] == [0o600, 0o700]
     settings["release"] = "16.0.0"
     assert db.due()
     settings["release"] = "11.0.0"
@@ -88,9 +106,9 @@ def test_due_until_confirmed_and_again_for_another_release_or_database(db, setti
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "null"])
-def test_a_damaged_stamp_means_due(db, settings, text):
+def test_a_damaged_stamp_means_due(db, stamp, text):
     db.confirm()
-    db._stamp_path(settings).write_text(text)
+    stamp.write_text(text)
     assert db.due()
 
 
@@ -113,17 +131,17 @@ def test_the_primary_is_an_api_host_that_is_not_secondary(db, settings, roles, r
     assert db.is_primary() is primary
 
 
-def test_a_migration_runs_once_and_is_noted(db, settings, host, manage):
+def test_a_migration_runs_once_and_is_noted(db, settings, host, manage, stamp):
     manage()
     host.side_effect = [EMPTY, DONE]
     assert db.upgrade() == DONE
     arguments = Path(settings["db_manage"] + ".ran").read_text()
     assert arguments == "--config-file /etc/octavia/octavia.conf upgrade head"
     assert not db.due()
-    assert PASSWORD not in json.dumps(_stamp(db, settings))
+    assert json.loads(stamp.read_text()) == {"release": "11.0.0", "database": "db1:3306/octavia"}
 
 
-def test_a_failed_migration_stays_due_and_gives_its_one_line(db, settings, host, manage):
+def test_a_failed_migration_stays_due_and_gives_its_one_line(db, host, manage, stamp):
     manage(LOG % "(2003, \"Can't connect to MySQL server on 'db1'\")", 1)
     host.side_effect = [EMPTY]
     with pytest.raises(CommandExecutionError) as caught:
@@ -132,22 +150,22 @@ def test_a_failed_migration_stays_due_and_gives_its_one_line(db, settings, host,
         "octavia-db-manage: sqlalchemy.exc.OperationalError: (pymysql.err.OperationalError)"
         " (2003, \"Can't connect to MySQL server on 'db1'\"): see pillar octavia:database:host"
     )
-    assert db.due() and _stamp(db, settings)["from_empty"] is True
+    assert db.due() and json.loads(stamp.read_text())["from_empty"] is True
 
 
-def test_a_first_migration_that_was_killed_starts_over(db, settings, host, manage):
+def test_a_first_migration_that_was_killed_starts_over(db, host, manage, stamp):
     manage()
-    db._write_stamp(settings, {**db._stamp(settings), "from_empty": True})
+    _noted(db, stamp, from_empty=True)
     host.side_effect = [HALF, None, DONE]
     db.upgrade()
     assert [call.args[1] for call in host.call_args_list] == ["schema", "clear", "schema"]
 
 
 @pytest.mark.parametrize("earlier", [{}, {"from_empty": False}, {"from_empty": True, "database": "other:3306/octavia"}])
-def test_no_other_schema_is_ever_cleared(db, settings, host, manage, earlier):
+def test_no_other_schema_is_ever_cleared(db, host, manage, stamp, earlier):
     manage()
     if earlier:
-        db._write_stamp(settings, {**db._stamp(settings), **earlier})
+        _noted(db, stamp, **earlier)
     host.side_effect = [HALF, DONE]
     db.upgrade()
     assert [call.args[1] for call in host.call_args_list] == ["schema", "schema"]
