@@ -73,7 +73,13 @@ class Container:
         environment = dict(os.environ, SYSTEMD_NSPAWN_API_VFS_WRITABLE="network")
         with pathlib.Path(console).open("ab") as output:
             self._supervisor = subprocess.Popen(
-                self._argv("--boot", "--kill-signal=SIGRTMIN+3", f"--network-namespace-path={namespace}"),
+                self._argv(
+                    "--boot",
+                    "--kill-signal=SIGRTMIN+3",
+                    f"--network-namespace-path={namespace}",
+                    # and so are its interfaces, its firewall, and the services that manage them
+                    "--capability=CAP_NET_ADMIN",
+                ),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
