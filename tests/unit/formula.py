@@ -34,6 +34,7 @@ MODULES = (
     "octavia_cloud",
     "octavia_certificates",
     "octavia_pki",
+    "octavia_compute",
 )
 #: Versions of Octavia by what changed in them: Debian 12, the last [neutron] of old form, the first of the new one,
 #: Debian 13, and one that is newer than this formula knows.
