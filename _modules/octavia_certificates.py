@@ -318,6 +318,8 @@ class _Plan:
         if self.faults:
             return
         self._guard(wanted)
+        for name, what in __salt__["octavia_x509.warnings"](wanted):
+            self.warnings.append(f"{self._place(name)}: {self._of(name)}{what}")
         warn = self.value["certificates:check:warn_days"]
         for name in (SERVER_CA, CLIENT_CA, CLIENT):
             for fact in _facts(wanted[name]):

@@ -7,6 +7,7 @@ has its key behind it. A file of authorities may hold several: the first is the 
 Nothing here reads or writes a file of the host.
 """
 
+import contextlib
 import datetime
 import hashlib
 import importlib.util
@@ -433,6 +434,57 @@ def faults(material, passphrase=None):
     return found
 
 
+def warnings(material):
+    """
+    Return which certificates of a set newer TLS refuses, as ``faults`` does. Since Python 3.13 it wants what RFC 5280
+    asks for: identifiers of keys, and authorities that say what they are. Amphorae and controllers have a Python each.
+
+    material
+        Texts by file name; those that are not there, or are none, are passed over.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_x509.warnings '{client_ca.cert.pem: "no certificate"}'
+    """
+    found = []
+    for name in (SERVER_CA, CLIENT_CA, CLIENT):
+        chain = ()
+        with contextlib.suppress(KeyError, _pem().Bad):
+            chain = _certificates(material[name])
+        for number, certificate in enumerate(chain):
+            missing = [] if name == CLIENT and not number else [*_missing_of_authority(certificate)]
+            if name == CLIENT and not _issuer_key(certificate):
+                missing.append("authorityKeyIdentifier")
+            if missing:
+                what = f"holds {_shown(certificate)} without {', '.join(missing)}"
+                found.append([name, f"{what}: TLS of Python 3.13 and newer refuses it"])
+    return found
+
+
+def _missing_of_authority(certificate):
+    from cryptography import x509
+
+    extensions = {extension.oid: extension for extension in certificate.extensions}
+    constraints = extensions.get(x509.BasicConstraints.oid)
+    if not constraints or not constraints.critical:
+        yield "critical basicConstraints"
+    if x509.KeyUsage.oid not in extensions:
+        yield "keyUsage"
+    if x509.SubjectKeyIdentifier.oid not in extensions:
+        yield "subjectKeyIdentifier"
+
+
+def _issuer_key(certificate):
+    from cryptography import x509
+
+    try:
+        return certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
+    except x509.ExtensionNotFound:
+        return None
+
+
 def _dated(certificate):
     if ended := _pem().expired(certificate):
         yield f"holds a certificate that expired on {ended}"
@@ -443,8 +495,7 @@ def _dated(certificate):
 def _unfit_authority(certificate):
     from cryptography import x509
 
-    # a stranger's name ends up on a terminal
-    name = "".join(sign if sign.isprintable() else "?" for sign in certificate.subject.rfc4514_string())
+    name = _shown(certificate)
     if not _pem().is_authority(certificate):
         yield f"holds {name}, which is no authority"
     try:
@@ -453,6 +504,11 @@ def _unfit_authority(certificate):
         return
     if not usage.key_cert_sign:
         yield f"holds {name}, which may not sign certificates"
+
+
+def _shown(certificate):
+    """A stranger's name ends up on a terminal."""
+    return "".join(sign if sign.isprintable() else "?" for sign in certificate.subject.rfc4514_string())
 
 
 def _namesakes(chain):

@@ -55,35 +55,6 @@ class Pem:
         return cls._made
 
 
-class Issued:
-    """A certificate and its key as PEM, made for a test: of an authority of its own, or `by` another Issued."""
-
-    def __init__(self, name, by=None, days=30, authority=True, passphrase=None, begins=-100, names=()):
-        from cryptography import x509
-        from cryptography.hazmat.primitives import hashes, serialization
-        from cryptography.hazmat.primitives.asymmetric import ec
-
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-        now, issuer = datetime.now(UTC), by or self
-        builder = (
-            x509.CertificateBuilder(issuer._name, self._name, self._key.public_key(), x509.random_serial_number())
-            .not_valid_before(now + timedelta(days=begins))
-            .not_valid_after(now + timedelta(days=days))
-            .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
-        )
-        if names:
-            known = x509.SubjectAlternativeName([x509.DNSName(each) for each in names])
-            builder = builder.add_extension(known, critical=False)
-        certificate = builder.sign(issuer._key, hashes.SHA256())
-        pem = serialization.Encoding.PEM
-        lock = (
-            serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else serialization.NoEncryption()
-        )
-        self.certificate = certificate.public_bytes(pem).decode()
-        self.key = self._key.private_bytes(pem, serialization.PrivateFormat.PKCS8, lock).decode()
-
-
 class Made:
     """A certificate of another maker and its key as PEM, with these extensions and no others."""
 
@@ -105,11 +76,32 @@ class Made:
             builder = builder.add_extension(each, critical=not isinstance(each, identifiers))
         digest = hashes.SHA256() if hasattr(issuer.private, "key_size") else None
         pem = serialization.Encoding.PEM
-        self.cert = builder.sign(issuer.private, digest).public_bytes(pem).decode()
+        self.certificate = builder.sign(issuer.private, digest).public_bytes(pem).decode()
         lock = (
             serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else serialization.NoEncryption()
         )
         self.key = self.private.private_bytes(pem, serialization.PrivateFormat.PKCS8, lock).decode()
+
+
+class Issued(Made):
+    """A certificate and its key as PEM, as they should be: of an authority of its own, or `by` another Issued."""
+
+    def __init__(self, name, by=None, days=30, authority=True, passphrase=None, begins=-100, names=()):
+        from cryptography import x509
+        from cryptography.hazmat.primitives.asymmetric import ec
+
+        private = ec.generate_private_key(ec.SECP256R1())
+        issuer = by.private if by else private
+        extensions = [
+            x509.BasicConstraints(ca=authority, path_length=None),
+            x509.SubjectKeyIdentifier.from_public_key(private.public_key()),
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.public_key()),
+        ]
+        if authority:
+            extensions.append(x509.KeyUsage(*(use == 5 for use in range(9))))
+        if names:
+            extensions.append(x509.SubjectAlternativeName([x509.DNSName(each) for each in names]))
+        super().__init__(name, *extensions, by=by, private=private, begins=begins, ends=days, passphrase=passphrase)
 
 
 def pillar_text(pillar):

@@ -136,11 +136,12 @@ def moment(certificate, name):
 
 
 def is_authority(certificate):
-    """Whether a certificate may sign others; one without the extension is of the time before it."""
+    """Whether a certificate may sign others, as OpenSSL sees it; one of version 1 knows no extension."""
     try:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     except x509.ExtensionNotFound:
-        return True
+        kinds = [type(extension.value) for extension in certificate.extensions]
+        return certificate.version is x509.Version.v1 or x509.KeyUsage in kinds
 
 
 def issued_by(certificate, authorities):

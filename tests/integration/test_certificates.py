@@ -91,17 +91,25 @@ def of_others(old):
     own, other = (theirs("octavia", LEAF, use, by=between) for use in (FOR_CLIENTS, FOR_SERVERS))
     simple = Made("simple", CA)
     plain = Made("octavia", by=simple)
-    chain = own.cert + own.key + between.cert
-    signing = {SERVER_CA: between.cert, SERVER_KEY: between.key}
+    chain = own.certificate + own.key + between.certificate
+    signing = {SERVER_CA: between.certificate, SERVER_KEY: between.key}
     return {
         # the authority between stands in the client's file, in that of authorities, in that without its root
-        "chain": {**old, CLIENT_CA: root.cert, CLIENT: chain},
-        "chain at amphorae": {**old, CLIENT_CA: between.cert + root.cert, CLIENT: own.cert + own.key},
-        "rootless": {**old, CLIENT_CA: between.cert, CLIENT: own.cert + own.key},
-        "signed between": {**old, **signing, SERVER_CA: between.cert + root.cert},
+        "chain": {**old, CLIENT_CA: root.certificate, CLIENT: chain},
+        "chain at amphorae": {
+            **old,
+            CLIENT_CA: between.certificate + root.certificate,
+            CLIENT: own.certificate + own.key,
+        },
+        "rootless": {**old, CLIENT_CA: between.certificate, CLIENT: own.certificate + own.key},
+        "signed between": {**old, **signing, SERVER_CA: between.certificate + root.certificate},
         "signed rootless": {**old, **signing},
-        "for servers": {**old, CLIENT_CA: root.cert, CLIENT: other.cert + other.key + between.cert},
-        "without identifiers": {**old, CLIENT_CA: simple.cert, CLIENT: plain.cert + plain.key},
+        "for servers": {
+            **old,
+            CLIENT_CA: root.certificate,
+            CLIENT: other.certificate + other.key + between.certificate,
+        },
+        "without identifiers": {**old, CLIENT_CA: simple.certificate, CLIENT: plain.certificate + plain.key},
     }
 
 
@@ -279,3 +287,4 @@ def test_what_does_not_talk_is_found_before(ours, sets):
     faulty = {name for name, files in sets.items() if ours.faults(files, WORD)}
     named = {"swapped", "client of new", "client of server", "namesakes", "ended", "client ended", "for servers"}
     assert faulty == named
+    assert {name for name, files in sets.items() if ours.warnings(files)} == {"without identifiers"}

@@ -6,7 +6,7 @@ import os
 import pytest
 import yaml
 from formula import GONE, Host, certificates, changed, shared
-from harness import Issued
+from harness import Issued, Made
 from salt.exceptions import CommandExecutionError
 
 SERVER_CA, SERVER_KEY = "server_ca.cert.pem", "server_ca.key.pem"
@@ -291,6 +291,24 @@ def test_a_key_that_everybody_could_read_is_said_to_be_known(make):
         f"octavia:manager:haproxy_amphora:client_cert_all: {host.certs}/{CLIENT} was readable by everybody; "
         "its key may be known"
     )
+
+
+def test_what_amphorae_with_a_newer_python_refuse_is_said_of_the_file(make):
+    host = make({"certificates:source": "files"})
+    host.certs.mkdir()
+    authority = Issued("client authority", days=300)
+    own = Made("octavia", by=authority, ends=300)
+    for name, text in {
+        **certificates(PASSPHRASE), CLIENT_CA: authority.certificate, CLIENT: own.certificate + own.key,
+    }.items():  # fmt: skip
+        (host.certs / name).write_text(text)
+        (host.certs / name).chmod(0o600)
+    line = (
+        f"octavia:manager:haproxy_amphora:client_cert_all: {host.certs}/{CLIENT} holds CN=octavia without "
+        "authorityKeyIdentifier: TLS of Python 3.13 and newer refuses it"
+    )
+    # said again where nothing is looked at
+    assert apply(host)["warnings"] == apply(host)["warnings"] == [line]
 
 
 # --- the file server

@@ -47,8 +47,8 @@ def verify(tmp_path):
         (tmp_path / "ca.pem").write_text(authorities)
         (tmp_path / "own.pem").write_text(certificate)
         options += ("-x509_strict", "-check_ss_sig") if strict else ()
-        files = ("-no-CApath", "-no-CAstore", "-CAfile", tmp_path / "ca.pem", tmp_path / "own.pem")
-        return openssl("verify", *options, *files, ok=ok)
+        files = ("-no-CApath", "-no-CAstore", "-CAfile", tmp_path / "ca.pem", "-untrusted", tmp_path / "own.pem")
+        return openssl("verify", *options, *files, tmp_path / "own.pem", ok=ok)
 
     return run
 
@@ -207,10 +207,10 @@ def test_a_client_ends_no_later_than_its_authority(ours, verify, days):
 
 def test_the_days_that_are_left_are_counted_from_now(ours, ca):
     assert 3649.9 < ours.facts(ca["cert"])[0]["days"] <= 3650
-    begins = [ours.facts(text)[0]["begins"] for text in (ca["cert"], Made("early", begins=2).cert)]
+    begins = [ours.facts(text)[0]["begins"] for text in (ca["cert"], Made("early", begins=2).certificate)]
     assert begins == sorted(begins)
     assert all(text.endswith("+00:00") for text in begins)
-    assert -1.01 < ours.facts(Made("ended", begins=-2, ends=-1).cert)[0]["days"] < -0.99
+    assert -1.01 < ours.facts(Made("ended", begins=-2, ends=-1).certificate)[0]["days"] < -0.99
 
 
 def test_what_expires_is_found_out_by_waiting(ours, verify):
@@ -284,6 +284,7 @@ def purpose(*purposes):
 
 CA = x509.BasicConstraints(ca=True, path_length=None)
 LEAF = x509.BasicConstraints(ca=False, path_length=None)
+SIGNS = x509.KeyUsage(*(use == 5 for use in range(9)))
 NO_SIGNER = x509.KeyUsage(True, False, False, False, False, False, False, False, False)  # noqa: FBT003
 
 
@@ -308,9 +309,9 @@ def test_what_may_not_sign_signs_nothing(ours, cert, key, word, line):
         "server": server, "client": other, "leaf": Made("leaf", LEAF), "early": Made("early", CA, begins=2),
         "unsigning": Made("unsigning", CA, NO_SIGNER),
     }  # fmt: skip
-    certs = {name: each.cert for name, each in all_of_them.items()}
+    certs = {name: each.certificate for name, each in all_of_them.items()}
     keys = {name: each.key for name, each in all_of_them.items()}
-    certs |= {"nothing": "", "half": server.cert[:300]}
+    certs |= {"nothing": "", "half": server.certificate[:300]}
     keys |= {"nothing": "", "locked": ours.authority("CA", WORD, "ec-256")["key"]}
     with pytest.raises(CommandExecutionError, match=f"^the authority that is to sign {line}$"):
         ours.client("octavia", certs[cert], keys[key], word, "ec-256")
@@ -320,10 +321,10 @@ def test_what_may_not_sign_signs_nothing(ours, cert, key, word, line):
 def test_a_client_of_an_authority_of_another_maker(ours, verify, kind):
     """It may have no identifier of its key, and a kind of key that we make none of."""
     other = Made("theirs", CA, private=ed25519.Ed25519PrivateKey.generate() if kind == "ed25519" else None)
-    own = client(ours, {"cert": other.cert, "key": other.key})
-    assert ours.facts(other.cert)[0]["key"] == kind
-    assert ours.faults({ours.CLIENT_CA: other.cert, ours.CLIENT_KEY: other.key, ours.CLIENT: own}) == []
-    verify(other.cert, own, "-purpose", "sslclient", strict=False)
+    own = client(ours, {"cert": other.certificate, "key": other.key})
+    assert ours.facts(other.certificate)[0]["key"] == kind
+    assert ours.faults({ours.CLIENT_CA: other.certificate, ours.CLIENT_KEY: other.key, ours.CLIENT: own}) == []
+    verify(other.certificate, own, "-purpose", "sslclient", strict=False)
     named = extension(read(own), x509.AuthorityKeyIdentifier)[0].key_identifier
     assert named == x509.SubjectKeyIdentifier.from_public_key(other.private.public_key()).digest
 
@@ -332,13 +333,13 @@ def test_the_identifier_of_an_authority_is_the_one_that_it_says(ours, verify):
     """It need not be a digest of the key; one of ours would not be found by it."""
     said = x509.SubjectKeyIdentifier(b"said by an operator")
     other = Made("theirs", CA, said)
-    own = client(ours, vars(other))
-    verify(other.cert, own, "-purpose", "sslclient", strict=False)
+    own = client(ours, {"cert": other.certificate, "key": other.key})
+    verify(other.certificate, own, "-purpose", "sslclient", strict=False)
     assert extension(read(own), x509.AuthorityKeyIdentifier)[0].key_identifier == said.digest
 
 
 def test_several_certificates_are_described_in_their_order(ours, ca):
-    texts = (Made("first", CA).cert, ca["cert"], Made("last", LEAF).cert)
+    texts = (Made("first", CA).certificate, ca["cert"], Made("last", LEAF).certificate)
     assert [each["subject"] for each in ours.facts("text\n".join(texts))] == ["CN=first", "CN=client CA", "CN=last"]
     assert [each["subject"] for each in ours.facts(ca["key"] + ca["cert"])] == ["CN=client CA"]
 
@@ -397,15 +398,15 @@ class Cases:
         """A client certificate of another maker, below an authority of theirs."""
         signer = Made("theirs", CA)
         own = Made("octavia", *extensions, by=signer, **options)
-        return {CLIENT_CA: signer.cert, CLIENT: own.cert + own.key, CLIENT_KEY: None}
+        return {CLIENT_CA: signer.certificate, CLIENT: own.certificate + own.key, CLIENT_KEY: None}
 
     def chained(self, *, complete=True, stranger=False):
         """A client certificate below an authority between."""
         root = Made("root", CA)
         between = Made("between", CA, by=Made("stranger", CA) if stranger else root)
         own = Made("octavia", LEAF, purpose("CLIENT_AUTH"), by=between)
-        chain = own.cert + own.key + (between.cert if complete else "")
-        return {CLIENT_CA: root.cert, CLIENT: chain, CLIENT_KEY: None}
+        chain = own.certificate + own.key + (between.certificate if complete else "")
+        return {CLIENT_CA: root.certificate, CLIENT: chain, CLIENT_KEY: None}
 
     def namesakes(self, role):
         old, new = (self.ours.authority("same name", WORD, "ec-256") for _ in range(2))
@@ -436,6 +437,17 @@ def _rolled(case):
     return new | {CLIENT_CA: new[CLIENT_CA] + case.good[CLIENT_CA]}
 
 
+# No library makes these any more.
+VERSION_1 = """\
+-----BEGIN CERTIFICATE-----
+MIIBGDCBvwIUKi9UWcLZsgLS7ky5pk5dqwTmXWEwCgYIKoZIzj0EAwIwDjEMMAoG
+A1UEAwwDb2xkMCAXDTAwMDEwMTAwMDAwMFoYDzIwOTkxMjMxMDAwMDAwWjAOMQww
+CgYDVQQDDANvbGQwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAATqzF6ZydHj/Neo
+GH/fE9jGMDzhgzkDfQXaB6dzUKztglHgCC0wTkaLBvHYa+3g7kOlT54i0rWM2XN5
+VrTblTFjMAoGCCqGSM49BAMCA0gAMEUCIGAJ8f+p3HViohPXM7uONbHWXm5+xJwy
+2YlqF/WOdI/sAiEA5vJkQslcU+MraB0Aj1k2zh9LEIGq2CfD2R8PDYuV5PM=
+-----END CERTIFICATE-----
+"""
 EXPIRED = "holds a certificate that expired on {yesterday}"
 EARLY = "holds a certificate that is not valid before .*"
 NAMESAKES = "holds authorities of one name with different keys, which certificates without key identifiers mix up"
@@ -457,7 +469,7 @@ SETS = {
     "the key first": (_key_first, []),
     "CRLF": (lambda case: {name: text.replace("\n", "\r\n") for name, text in case.good.items()}, []),
     "a name with an escape sequence": (
-        lambda case: {SERVER_CA: Made("a\033[1mb", LEAF).cert, SERVER_KEY: None},
+        lambda case: {SERVER_CA: Made("a\033[1mb", LEAF).certificate, SERVER_KEY: None},
         [[SERVER_CA, r"holds CN=a\?\[1mb, which is no authority"]],
     ),
     "words around": (lambda case: {name: f"Bag Attributes\n{text}\nend" for name, text in case.good.items()}, []),
@@ -479,18 +491,18 @@ SETS = {
         [[CLIENT, "is not signed by an authority of client_ca.cert.pem"]],
     ),
     "the old one behind": (lambda case: _rolled(case), []),
-    "the new one behind": (lambda case: _bundle(case, "server", Made("new", CA).cert), []),
-    "an expired one behind": (lambda case: _bundle(case, "server", Made("old", CA, ends=-0.5).cert), []),
+    "the new one behind": (lambda case: _bundle(case, "server", Made("new", CA).certificate), []),
+    "an expired one behind": (lambda case: _bundle(case, "server", Made("old", CA, ends=-0.5).certificate), []),
     "the signing one behind": (
-        lambda case: _bundle(case, "server", Made("new", CA).cert, first=False),
+        lambda case: _bundle(case, "server", Made("new", CA).certificate, first=False),
         [[SERVER_KEY, "is not the key of server_ca.cert.pem"]],
     ),
     "no authority behind": (
-        lambda case: _bundle(case, "server", Made("leaf", LEAF).cert),
+        lambda case: _bundle(case, "server", Made("leaf", LEAF).certificate),
         [[SERVER_CA, "holds CN=leaf, which is no authority"]],
     ),
     "two on one line": (
-        lambda case: {SERVER_CA: case.good[SERVER_CA].rstrip() + Made("new", CA).cert},
+        lambda case: {SERVER_CA: case.good[SERVER_CA].rstrip() + Made("new", CA).certificate},
         [[SERVER_CA, "holds a -----BEGIN that does not begin a line"]],
     ),
     "a client's key on the line of its certificate": (
@@ -498,7 +510,8 @@ SETS = {
         [[CLIENT, "holds a -----BEGIN that does not begin a line"]],
     ),
     "half an authority behind": (
-        lambda case: _bundle(case, "server", Made("new", CA).cert[:200]), [[SERVER_CA, "holds a broken certificate"]],
+        lambda case: _bundle(case, "server", Made("new", CA).certificate[:200]),
+        [[SERVER_CA, "holds a broken certificate"]],
     ),
     "namesakes": (lambda case: case.namesakes("server"), [[SERVER_CA, NAMESAKES]]),
     "namesakes of clients": (lambda case: case.namesakes("client"), [[CLIENT_CA, NAMESAKES]]),
@@ -515,23 +528,30 @@ SETS = {
     "for both": (lambda case: case.theirs(LEAF, purpose("SERVER_AUTH", "CLIENT_AUTH")), []),
     "for nothing that is said": (lambda case: case.theirs(), []),
     "not an authority": (
-        lambda case: {SERVER_CA: Made("leaf", LEAF).cert, SERVER_KEY: None},
+        lambda case: {SERVER_CA: Made("leaf", LEAF).certificate, SERVER_KEY: None},
         [[SERVER_CA, "holds CN=leaf, which is no authority"]],
     ),
     "not a signer": (
-        lambda case: {SERVER_CA: Made("some", CA, NO_SIGNER).cert, SERVER_KEY: None},
+        lambda case: {SERVER_CA: Made("some", CA, NO_SIGNER).certificate, SERVER_KEY: None},
         [[SERVER_CA, "holds CN=some, which may not sign certificates"]],
     ),
-    "an authority of the time before extensions":
-        (lambda case: {SERVER_CA: Made("old").cert, SERVER_KEY: None}, []),
+    "an authority of the time before extensions": (lambda case: {SERVER_CA: VERSION_1, SERVER_KEY: None}, []),
+    "no word of an authority": (
+        lambda case: {SERVER_CA: Made("some").certificate, SERVER_KEY: None},
+        [[SERVER_CA, "holds CN=some, which is no authority"]],
+    ),
+    "an authority by its usage alone":
+        (lambda case: {SERVER_CA: Made("some", SIGNS).certificate, SERVER_KEY: None}, []),
     "expired server CA": (
-        lambda case: {SERVER_CA: Made("some", CA, begins=-2, ends=-1).cert, SERVER_KEY: None}, [[SERVER_CA, EXPIRED]]),
+        lambda case: {SERVER_CA: Made("some", CA, begins=-2, ends=-1).certificate, SERVER_KEY: None},
+        [[SERVER_CA, EXPIRED]],
+    ),
     "expired client": (lambda case: case.theirs(begins=-2, ends=-1), [[CLIENT, EXPIRED]]),
     "early server CA": (
-        lambda case: {SERVER_CA: Made("some", CA, begins=1).cert, SERVER_KEY: None}, [[SERVER_CA, EARLY]]),
+        lambda case: {SERVER_CA: Made("some", CA, begins=1).certificate, SERVER_KEY: None}, [[SERVER_CA, EARLY]]),
     "early client": (lambda case: case.theirs(begins=1), [[CLIENT, EARLY]]),
     "a key that is not locked": (
-        lambda case: {SERVER_CA: (made := Made("some", CA)).cert, SERVER_KEY: made.key},
+        lambda case: {SERVER_CA: (made := Made("some", CA)).certificate, SERVER_KEY: made.key},
         [[SERVER_KEY, "holds a private key that is not encrypted, but there is a passphrase for it"]],
     ),
     "a client's key that is locked":
@@ -585,6 +605,55 @@ def test_a_fault_is_one_line(ours, good, name):
         assert what.isprintable()
 
 
+def identified(name, *extensions, by=None):
+    """A certificate with identifiers of its key and of its issuer's."""
+    private = ed25519.Ed25519PrivateKey.generate()
+    issuer = by.private if by else private
+    known = x509.SubjectKeyIdentifier.from_public_key(private.public_key())
+    issued = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.public_key())
+    return Made(name, *extensions, known, issued, by=by, private=private)
+
+
+# makers of root, between (or None) and client; where a line is about, and what is missing there
+LAX = {
+    "as RFC 5280 says": (lambda: identified("root", CA, SIGNS), None, identified, []),
+    "a chain": (lambda: identified("root", CA, SIGNS), identified, identified, []),
+    "no keyUsage": (lambda: identified("root", CA), None, identified, [[CLIENT_CA, "root", "keyUsage"]]),
+    "no identifiers": (
+        lambda: Made("root", CA, SIGNS), None, Made,
+        [[CLIENT_CA, "root", "subjectKeyIdentifier"], [CLIENT, "client", "authorityKeyIdentifier"]],
+    ),
+    "the least of an authority": (
+        lambda: Made("root", SIGNS), None, identified,
+        [[CLIENT_CA, "root", "critical basicConstraints, subjectKeyIdentifier"]],
+    ),
+    "one between without identifiers": (
+        lambda: identified("root", CA, SIGNS), Made, identified,
+        [[CLIENT, "between", "subjectKeyIdentifier, authorityKeyIdentifier"]],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LAX)
+def test_what_newer_tls_refuses_is_a_warning(ours, verify, name):
+    root, between, client, expected = LAX[name]
+    root = root()
+    between = between and between("between", CA, SIGNS, by=root)
+    own = client("client", LEAF, by=between or root)
+    files = {CLIENT_CA: root.certificate, CLIENT: own.certificate + own.key + (between.certificate if between else "")}
+    assert ours.faults(files) == []
+    assert ours.warnings(files) == [
+        [file, f"holds CN={who} without {missing}: TLS of Python 3.13 and newer refuses it"]
+        for file, who, missing in expected
+    ]
+    verify(files[CLIENT_CA], files[CLIENT], strict=False)
+    verify(files[CLIENT_CA], files[CLIENT], ok=not expected)
+
+
+def test_what_we_make_newer_tls_takes(ours, good):
+    assert ours.warnings(good) == []
+
+
 @pytest.mark.parametrize("name", ["two on one line", "half an authority behind"])
 def test_openssl_refuses_such_a_file_too(ours, good, verify, name):
     files = SETS[name][0](Cases(ours, good))
@@ -636,7 +705,7 @@ def mutants(draw):
 
 def _ders():
     own = Made("octavia", LEAF, purpose("CLIENT_AUTH"), x509.SubjectAlternativeName([x509.DNSName("a")]), NO_SIGNER)
-    texts = (Made("CA", CA, x509.SubjectKeyIdentifier(b"1")).cert, own.cert)
+    texts = (Made("CA", CA, x509.SubjectKeyIdentifier(b"1")).certificate, own.certificate)
     return [read(text).public_bytes(serialization.Encoding.DER) for text in texts]
 
 
@@ -644,7 +713,7 @@ DERS = _ders()
 
 
 def _lines(ours, files, word):
-    for where, what in ours.faults(files, word):
+    for where, what in [*ours.faults(files, word), *ours.warnings(files)]:
         assert where in files
         assert what.isprintable(), what
         assert "\n" not in what
