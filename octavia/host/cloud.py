@@ -178,9 +178,20 @@ def get(login, kind, id):
     return _cloud(login).get(_kind(kind), kind, id)
 
 
-def create(login, kind, body):
-    """Make a resource and return it. An answer that is lost makes no second one."""
-    return _cloud(login).create(_kind(kind), kind, body)
+def create(login, kind, body, project=None, domain=None):
+    """
+    Make a resource and return it. An answer that is lost makes no second one.
+
+    project, domain
+        As for ``find``: whose it will be.
+    """
+    cloud, of = _cloud(login), _kind(kind)
+    body = dict(body)
+    if of.owner and project:
+        body[of.owner] = cloud.project(project, domain)
+    if kind in ("project", "user") and domain:
+        body.setdefault("domain_id", cloud.domain(domain))
+    return cloud.create(of, kind, body)
 
 
 def update(login, kind, id, body):
@@ -211,9 +222,11 @@ def upload(login, service, path, file, content_type="application/octet-stream"):
     cloud.forget(*(name for name, kind in _KINDS.items() if kind.service == service))
 
 
-def authenticates(login):
-    """Tell whether Keystone gives a token for a login; by one request, and nothing is kept of it."""
+def authenticates(login, user, password):
+    """Tell whether a password is that of a user, by id: one request for a token, of which nothing is kept."""
     cloud = Cloud(login)
+    options = {"auth_url": cloud.auth_url, "user_id": user, "password": password}
+    cloud.open("v3password", options, cloud.session.verify, cloud.session.cert)
     try:
         cloud.token()
     except CloudError as exc:
@@ -221,6 +234,11 @@ def authenticates(login):
             return False
         raise
     return True
+
+
+def project(login, name, domain=None):
+    """Return the id of a project that is said by id or name, None where there is none."""
+    return _cloud(login).project(name, domain, missing=None)
 
 
 def identity(login):
@@ -272,7 +290,7 @@ class Cloud:
             self.region, self.interface = login["region"], login["interface"]
             options = dict(login["options"])
             self.timeout = float(options.get("timeout") or TIMEOUT)
-            self._open(
+            self.open(
                 options.get("auth_type") or "password",
                 options,
                 verify=not _is_true(options.get("insecure")) and (options.get("cafile") or True),
@@ -302,9 +320,9 @@ class Cloud:
         self.region, self.interface = found.region_name or None, found.config.get("interface") or "public"
         self.timeout = float(found.config.get("api_timeout") or TIMEOUT)
         verify, cert = found.get_requests_verify_args()
-        self._open(found.config.get("auth_type") or "password", found.config.get("auth") or {}, verify, cert)
+        self.open(found.config.get("auth_type") or "password", found.config.get("auth") or {}, verify, cert)
 
-    def _open(self, kind, options, verify, cert):
+    def open(self, kind, options, verify, cert):
         options = {name: value for name, value in options.items() if value is not None}
         self.auth_url, self.user = options.get("auth_url"), options.get("username") or options.get("user_id")
         self.options = options
@@ -559,7 +577,10 @@ class Cloud:
                 return found
         scope = dict(scope)
         if kind.owner and project:
-            scope[kind.owner] = self.project(project, domain)
+            owner = self.project(project, domain, missing=None)
+            if not owner:
+                return None
+            scope[kind.owner] = owner
         if kind_name in ("project", "user") and domain:
             scope["domain_id"] = self.domain(domain)
         if kind.narrow:
@@ -573,8 +594,8 @@ class Cloud:
             )
         return found[0] if found else None
 
-    def project(self, project, domain=None):
-        """The id of a project that is said by id or name."""
+    def project(self, project, domain=None, missing=CloudError):
+        """The id of a project that is said by id or name; one that is not there is an error, unless `missing`."""
         if _ID.fullmatch(project):
             return project
         own = self.identity()
@@ -582,6 +603,8 @@ class Cloud:
         if project == own["project_name"] and domain in (None, own["project_domain_id"], own["project_domain_name"]):
             return own["project_id"]
         found = self.find("project", project, None, domain, {})
+        if not found and not missing:
+            return None
         if not found:
             raise CloudError(f"{self._who('identity')} has no project {project}")
         return found["id"]
