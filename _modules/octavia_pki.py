@@ -31,8 +31,8 @@ def status(warn_days=None, critical_days=None, saltenv=None):
 
     warn_days, critical_days
         What ends in fewer days has this level; ``octavia:certificates:check`` by default. Amphorae live by Octavia's
-        own clock, housekeeping renews them: a warning is that less than half of that time is left, and critical what
-        of it is below ``critical_days`` too.
+        own clock, housekeeping renews them: a warning is one that it should have renewed a day ago, and critical what
+        of those has less than half of that time, and fewer than ``critical_days``.
 
     Returns ``level`` (``ok``, ``warning`` or ``critical``), the worst of all, and ``findings``, the most urgent first,
     as dicts: ``what`` (a pillar key, ``amphora`` or ``amphorae``), ``path`` or ``amphora``, ``expires`` (ISO 8601 in
@@ -150,7 +150,8 @@ def _of_amphorae(written, critical_days, now, saltenv):
         return [_finding("amphorae", "warning", f"The certificates of amphorae cannot be looked at: {exc}")]
     buffer = _seconds(written, "house_keeping/cert_expiry_buffer", saltenv)
     # what lives shorter than that is renewed all the time
-    half = min(buffer, _seconds(written, "certificates/cert_validity_time", saltenv)) / 2
+    lead = min(buffer, _seconds(written, "certificates/cert_validity_time", saltenv))
+    late = lead - _seconds(written, "house_keeping/cert_interval", saltenv) - min(_DAY, lead / 2)
     findings = []
     for each in amphorae:
         # as housekeeping chooses; one that is being built has no certificate yet
@@ -159,8 +160,8 @@ def _of_amphorae(written, critical_days, now, saltenv):
         end = datetime.datetime.fromisoformat(each["cert_expiration"].removesuffix("Z")).replace(tzinfo=_UTC)
         left, level, why = end - now, "ok", ""
         days = left // _DAY
-        if left < half:
-            level = "critical" if days < max(critical_days, 0) else "warning"
+        if left < max(late, datetime.timedelta()):
+            level = "critical" if left < lead / 2 and days < max(critical_days, 0) else "warning"
             why = f": {_why(each, buffer)}"
         begin = f"amphora {each['id']} ({each['lb_network_ip'] or 'no address'}): its certificate"
         findings.append(_dated("amphora", level, begin, (end, days), why, amphora=each["id"]))

@@ -213,13 +213,14 @@ def test_every_key_of_a_file_is_known_to_hold_certificates_or_none(host):
     ("days", "critical_days", "level"),
     [
         (29, 3, "ok"),
-        (10, 3, "ok"),  # due, and housekeeping looks every hour; a fault is what stays
-        (7, 3, "ok"),
-        (6, 3, "warning"),
+        (13, 7, "ok"),  # due, and housekeeping looks every hour and needs some time
+        (12, 7, "warning"),
+        (7, 7, "warning"),
+        (6, 7, "critical"),
         (3, 3, "warning"),
         (2, 3, "critical"),
-        (6, 7, "critical"),
-        (8, 30, "ok"),  # more than an amphora's life is no limit for it
+        (8, 30, "warning"),  # more than an amphora's life is no limit for it
+        (0, 0, "warning"),
         (-1, 0, "critical"),
     ],
 )
@@ -247,15 +248,32 @@ def test_the_line_of_an_amphora_says_what_to_do(host):
     ("conf", "level"),
     [
         ("", "warning"),
-        ("[house_keeping]\ncert_expiry_buffer = 864000\n", "ok"),
+        ("[house_keeping]\ncert_expiry_buffer = 518400\n", "ok"),
         ("[house_keeping]\ncert_expiry_buffer = ten\n", "warning"),
-        ("[certificates]\ncert_validity_time = 864000\n", "ok"),
+        ("[house_keeping]\ncert_interval = 864000\n", "ok"),
+        ("[certificates]\ncert_validity_time = 518400\n", "ok"),
+        # no room for a day
+        ("[house_keeping]\ncert_expiry_buffer = 86400\n", "ok"),
     ],
 )
 def test_the_time_of_housekeeping_is_that_of_octavia_conf(host, conf, level):
     host.conf_file.write_text(conf)
     host.ask.return_value = [amphora(5)]
     assert host.pki.status(critical_days=1)["level"] == level
+
+
+@pytest.mark.parametrize(("days", "level"), [(0.9, "ok"), (0.4, "critical"), (-0.1, "critical")])
+def test_a_short_life_has_limits_of_its_own(host, days, level):
+    host.conf_file.write_text("[house_keeping]\ncert_expiry_buffer = 86400\n")
+    host.ask.return_value = [amphora(days - 0.5)]
+    assert host.pki.status()["level"] == level
+
+
+def test_what_housekeeping_never_has_time_for_is_critical_when_it_has_ended(host):
+    host.conf_file.write_text("[house_keeping]\ncert_expiry_buffer = 3600\n")
+    for days, level in ((0.01, "ok"), (-0.01, "critical")):
+        host.ask.return_value = [amphora(days - 0.5)]
+        assert host.pki.status()["level"] == level
 
 
 def test_amphorae_that_go_or_come_have_no_certificate_to_renew(host):
@@ -295,4 +313,5 @@ def test_octavias_own_times_are_where_they_are_looked_for():
     with (ROOT / "octavia" / "options.yaml").open() as stream:
         options = yaml.load(stream, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     assert options["house_keeping/cert_expiry_buffer"]["default"] == 14 * 86400
+    assert options["house_keeping/cert_interval"]["default"] == 3600
     assert options["certificates/cert_validity_time"]["default"] == 30 * 86400
