@@ -1,6 +1,6 @@
 """
 The certificates of this host, for the states: where they come from, what its files should hold, and how authorities
-follow one another.
+follow one another. ``octavia_issue`` makes them.
 
 ``octavia:certificates:source`` says where from: ``files`` (somebody else puts them there), ``pillar``, a directory of
 the file server (``salt://...``), or ``generate``, where one controller makes them. See ``octavia_x509`` for the names
@@ -11,8 +11,6 @@ import functools
 import hashlib
 import json
 import os
-import re
-import secrets
 import time
 
 import salt.utils.files
@@ -219,7 +217,8 @@ class _Plan:
         present = self._renewed(self._complete(dict(self.have)))
         if stage != "trust" or self.faults:
             return present, {}
-        return present, self._renewed(successor(present, _settings_of(self.value)))
+        following = __salt__["octavia_issue.successor"](present, __salt__["octavia_issue.settings"](self.saltenv))
+        return present, self._renewed(following)
 
     def _aside_paths(self):
         return {f"{self.aside}/{age}/{name}": (age, name) for age in ("old", "new") for name in _MADE if self.maker}
@@ -241,19 +240,14 @@ class _Plan:
                     f"{self._place(lost)}: is gone, and amphorae trust that authority: put it back from a backup"
                 )
             else:
-                which = "server" if name == SERVER_CA else "client"
-                material.update(_authority(which, 1, _settings_of(self.value)))
+                which, settings = name.partition("_")[0], __salt__["octavia_issue.settings"](self.saltenv)
+                material.update(__salt__["octavia_issue.authority"](which, settings))
         return material
 
     def _renewed(self, material):
         if self.faults:
             return material
-        settings = _settings_of(self.value)
-        reason = __salt__["octavia_x509.due"](
-            material.get(CLIENT), material[CLIENT_CA], **_client_facts(settings),
-            renew_before_days=settings["renew_before_days"],
-        )  # fmt: skip
-        return {**material, CLIENT: client(material, settings)} if reason else material
+        return __salt__["octavia_issue.renewed"](material, __salt__["octavia_issue.settings"](self.saltenv))
 
     # --- stages
 
@@ -524,116 +518,6 @@ def unready(saltenv=None):
         for each in amphorae
         if not answers[each["id"]]["ok"]
     ]
-
-
-# --- what is made
-
-
-def successor(present, settings):
-    """
-    Return the set of certificates that follows another one.
-
-    present, settings
-        Texts by file name; lifetimes and names as ``octavia:certificates:generate`` has them, and ``passphrase``.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-call octavia_certificates.successor '{}' '{}'
-    """
-    numbers = [
-        re.search(r"(?:^|,)CN=[^,]* (\d+)(?:,|$)", _facts(present[name])[0]["subject"])
-        for name in (SERVER_CA, CLIENT_CA)
-    ]
-    return new_set(settings, max(int(found[1]) if found else 1 for found in numbers) + 1)
-
-
-def settings(saltenv=None, fresh=False):
-    """
-    Return what the pillar says of certificates that are made: ``octavia:certificates:generate``, and ``passphrase`` as
-    it is. Meant for other modules.
-
-    fresh
-        Make a passphrase where the pillar has none.
-
-    Raises CommandExecutionError where there is none.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-call --out=quiet octavia_certificates.settings
-    """
-    return _settings_of(__salt__["octavia_pillar.values"](saltenv), fresh)
-
-
-def _settings_of(value, fresh=False):
-    prefix = "certificates:generate:"
-    found = {key.removeprefix(prefix): value[key] for key in value if key.startswith(prefix)}
-    found["passphrase"] = value.get("manager:certificates:ca_private_key_passphrase")
-    if not found["passphrase"] and fresh:
-        found["passphrase"] = secrets.token_hex(16)
-    if not found["passphrase"]:
-        raise CommandExecutionError(
-            "octavia:manager:certificates:ca_private_key_passphrase: is not set, and keys of authorities are "
-            "encrypted; make one with: openssl rand -hex 16"
-        )
-    return found
-
-
-def new_set(settings, number=1):
-    """
-    Return a new set of certificates, as texts by file name.
-
-    settings
-        As the function of that name returns them.
-
-    number
-        Behind the names of its authorities, so that those that follow one another differ.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-call --out=quiet octavia_certificates.new_set '{key: ec-256, ca_days: 9, client_days: 9, passphrase: fake}'
-    """
-    made = {**_authority("server", number, settings), **_authority("client", number, settings)}
-    return {**made, CLIENT: client(made, settings)}
-
-
-def _authority(which, number, settings):
-    made = __salt__["octavia_x509.authority"](
-        f"Octavia {which} CA {number}", settings["passphrase"], key=settings["key"], days=settings["ca_days"],
-        subject=settings.get("subject"),
-    )  # fmt: skip
-    return {f"{which}_ca.cert.pem": made["cert"], f"{which}_ca.key.pem": made["key"]}
-
-
-def _client_facts(settings):
-    names = settings.get("client_names", [])
-    return {"name": "octavia", "key": settings["key"], "subject": settings.get("subject"), "names": names}
-
-
-def client(material, settings):
-    """
-    Return a new client certificate with its key, signed by the client authority of a set.
-
-    material, settings
-        Texts by file name; as the function of that name returns them.
-
-    Raises CommandExecutionError as ``octavia_x509.client`` does.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-call octavia_pki.renew
-    """
-    return __salt__["octavia_x509.client"](
-        cert=material[CLIENT_CA], private=material[CLIENT_KEY], passphrase=settings["passphrase"],
-        days=settings["client_days"], **_client_facts(settings),
-    )  # fmt: skip
 
 
 def _facts(text):

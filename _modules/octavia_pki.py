@@ -203,10 +203,10 @@ def generate(path=None):
 
         salt-call --local octavia_pki.generate path=/root/octavia-certificates.sls
     """
-    settings = __salt__["octavia_certificates.settings"](fresh=True)
+    settings = __salt__["octavia_issue.settings"](fresh=True)
     listed = __salt__["octavia_pillar.values"]().get("certificates:server_certs_key_passphrase")
     listed = listed or secrets.token_hex(16)
-    made = __salt__["octavia_certificates.new_set"](settings)
+    made = __salt__["octavia_issue.new_set"](settings)
     certificates = {"source": "pillar", "server_certs_key_passphrase": listed, **made}
     return _fragment(path, certificates, {"ca_private_key_passphrase": settings["passphrase"]})
 
@@ -228,9 +228,7 @@ def renew(path=None):
         salt-call --local octavia_pki.renew path=/root/octavia-certificates.sls
     """
     texts = _said(_CLIENT_CA, _CLIENT_KEY)
-    return _fragment(
-        path, {_CLIENT: __salt__["octavia_certificates.client"](texts, __salt__["octavia_certificates.settings"]())}
-    )
+    return _fragment(path, {_CLIENT: __salt__["octavia_issue.client"](texts, __salt__["octavia_issue.settings"]())})
 
 
 def successor(path=None):
@@ -250,9 +248,7 @@ def successor(path=None):
         salt-call --local octavia_pki.successor path=/root/octavia-certificates.sls
     """
     texts = _said(_SERVER_CA, _CLIENT_CA)
-    return _fragment(
-        path, {"next": __salt__["octavia_certificates.successor"](texts, __salt__["octavia_certificates.settings"]())}
-    )
+    return _fragment(path, {"next": __salt__["octavia_issue.successor"](texts, __salt__["octavia_issue.settings"]())})
 
 
 def export(path=None, saltenv=None):

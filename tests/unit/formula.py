@@ -28,6 +28,7 @@ MODULES = (
     "octavia_check",
     "octavia_fit",
     "octavia_file",
+    "octavia_issue",
     "octavia_pkg",
     "octavia_service",
     "octavia_x509",
