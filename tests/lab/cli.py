@@ -21,11 +21,12 @@ def prepare(options):
 
 def up(options):
     """a lab that stays up: the services and, if named, more machines"""
-    wanted = ["services", *([f"debian-{options.debian}"] if options.machines else ())]
+    services = "cloud" if options.cloud else "services"
+    wanted = [services, *([f"debian-{options.debian}"] if options.machines else ())]
     prepare(argparse.Namespace(trees=wanted))
     with laboratory.Lab(options.name).kept() as lab:
-        with step("services"):
-            lab.services()
+        with step(services):
+            lab.services(services)
         for name in options.machines:
             with step(f"{name}, Debian {options.debian}, Salt {options.salt}"):
                 lab.machine(name, options.debian, options.salt).put_formula()
@@ -73,6 +74,7 @@ def _parser():
     verb(prepare).add_argument("trees", nargs="*", help=f"default: {' '.join(trees.TREES)}")
     sub = verb(up)
     sub.add_argument("machines", nargs="*")
+    sub.add_argument("--cloud", action="store_true", help="with Placement, Glance, Nova and Neutron's agents")
     sub.add_argument("--name", default="dev")
     sub.add_argument("--debian", default="12")
     sub.add_argument("--salt", default="3008")

@@ -11,6 +11,7 @@ from lab import host, machine, network, nspawn, trees
 
 # For the disks of the services and two controllers, and for the processes in them; twice, for the lab beside.
 ROOM = 12 * 2**30
+CLOUDS = ("admin", "octavia", "demo", "outsider")
 READY = (host.HERE / "ready.py").read_text()
 
 
@@ -34,7 +35,8 @@ class Lab:
         """What pillars need: lab.json (addresses, users, passwords), and what the services' tree was given.
 
         `ca` is the certificate that MariaDB's and RabbitMQ's are signed by, `certificates` holds what
-        Octavia needs for its amphorae, by file name, `subnet` also the ids that Neutron chose.
+        Octavia needs for its amphorae, by file name, `subnet` also the ids that Neutron chose, `clouds` the
+        entries of a clouds.yaml: admin, octavia, demo, outsider.
         """
         made = trees.LAYERS["services"].path / "etc/octavia-lab"
         authority, subnet = made / "ca.crt", made / "subnet.json"
@@ -43,6 +45,7 @@ class Lab:
             "subnet": json.loads(subnet.read_text()) if subnet.exists() else host.DATA["subnet"],
             "ca": authority.read_text() if authority.exists() else None,
             "certificates": {path.name: path.read_text() for path in made.glob("amphora/*.pem")},
+            "clouds": {name: _cloud(host.DATA["keystone"], name) for name in CLOUDS},
         }
 
     # -- life -------------------------------------------------------------------------------------------
@@ -149,19 +152,42 @@ class Lab:
         self.machines[name] = new
         return new.start() if start else new
 
-    def services(self):
+    def services(self, tree="services"):
         """The machine with MariaDB, RabbitMQ, memcached, Keystone and Neutron; returns when all of them answer."""
         if "services" not in self.machines:
             new = self._machine("services")
-            new.create(trees.prepared("services"))
-            self.machines["services"] = new.start()
-        wait_ready(self.machines["services"])
+            new.create(trees.prepared(tree))
+            self.machines["services"] = new.start(180)
+        wait_ready(self.machines["services"], tree)
         return self.machines["services"]
 
+    def cloud(self):
+        """As `services`, with all that real amphorae need: Placement, Glance, Nova and Neutron's agents.
 
-def wait_ready(services, timeout=120):
-    """Wait until every dependency service answers in its own protocol."""
-    services.run(["python3", "-", str(timeout)], input=READY, timeout=timeout + 10)
+        Nothing in it knows of Octavia: no user, endpoint, role, network, flavor or image of it.
+        """
+        return self.services("cloud")
+
+
+def _cloud(keystone, name):
+    """An entry of clouds.yaml."""
+    who = keystone[name]
+    return {
+        "region_name": keystone["region"],
+        "auth": {
+            "auth_url": keystone["url"],
+            "username": who["user"],
+            "password": who["password"],
+            "project_name": who["project"],
+            "user_domain_name": "Default",
+            "project_domain_name": "Default",
+        },
+    }
+
+
+def wait_ready(services, tree="services", timeout=180):
+    """Wait until every service of the tree answers in its own protocol."""
+    services.run(["python3", "-", tree, str(timeout)], input=READY, timeout=timeout + 10)
 
 
 def names():

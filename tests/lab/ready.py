@@ -1,5 +1,6 @@
-"""Run in the services machine: wait until each service answers; name the one that does not."""
+"""Run in the services machine: wait until each service of a tree answers; name the one that does not."""
 
+import json
 import socket
 import sys
 import time
@@ -14,9 +15,41 @@ def talk(port, send, expect):
         return expect in connection.recv(512)
 
 
-def http(port, path):
-    with urllib.request.urlopen(f"http://{HOST}:{port}{path}", timeout=20) as answer:  # noqa: S310
-        return answer.status == 200
+def http(port, path, token="", body=None):
+    """The answer; without credentials only that there is a good one."""
+    request = urllib.request.Request(f"http://{HOST}:{port}{path}", body and json.dumps(body).encode())  # noqa: S310
+    request.add_header("Content-Type", "application/json")
+    request.add_header("X-Auth-Token", token)
+    with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
+        return answer.headers, json.load(answer)
+
+
+def token():
+    """One of the administrator, as clouds.yaml has it."""
+    import yaml
+
+    with open("/etc/openstack/clouds.yaml") as handle:
+        auth = yaml.safe_load(handle)["clouds"]["admin"]["auth"]
+    domain = {"id": "default"}
+    user = {"name": auth["username"], "password": auth["password"], "domain": domain}
+    scope = {"project": {"name": auth["project_name"], "domain": domain}}
+    identity = {"methods": ["password"], "password": {"user": user}}
+    return http(5000, "/v3/auth/tokens", body={"auth": {"identity": identity, "scope": scope}})[0]["X-Subject-Token"]
+
+
+def agents():
+    """Those on this machine report; what they reported before it was shut down is too old to count."""
+    found = http(9696, "/v2.0/agents?host=services", token())[1]["agents"]
+    return {agent["binary"] for agent in found if agent["alive"]} >= {
+        "neutron-linuxbridge-agent",
+        "neutron-dhcp-agent",
+    }
+
+
+def compute():
+    found = http(8774, "/v2.1/os-services", token())[1]["services"]
+    up = {service["binary"] for service in found if service["state"] == "up"}
+    return up >= {"nova-compute", "nova-conductor", "nova-scheduler"}
 
 
 CHECKS = {
@@ -27,8 +60,15 @@ CHECKS = {
     "keystone": lambda: http(5000, "/v3"),
     "neutron": lambda: http(9696, "/"),
 }
-deadline = time.monotonic() + float(sys.argv[1])
-for name, answers in CHECKS.items():
+CLOUD = {
+    "placement": lambda: http(8778, "/"),
+    "glance": lambda: http(9292, "/versions"),
+    "neutron-linuxbridge-agent": agents,
+    "nova": compute,
+}
+tree, timeout = sys.argv[1:]
+deadline = time.monotonic() + float(timeout)
+for name, answers in (CHECKS | (CLOUD if tree == "cloud" else {})).items():
     problem = "no answer"
     while True:
         try:

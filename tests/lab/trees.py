@@ -187,24 +187,37 @@ def _libraries_build(layer, disk):
     shutil.rmtree(disk / "upper" / "var" / "cache" / "apt")
 
 
+def _states_inputs(directory, *without):
+    """The files below a directory of states, but not those below others in it."""
+    directory = host.HERE / "states" / directory
+    others = [directory / name for name in without]
+    files = sorted(path for path in directory.rglob("*") if path.is_file() and not set(others) & set(path.parents))
+    return FORGET, *(part for path in files for part in (path.relative_to(host.HERE), path.read_bytes()))
+
+
 def _services_inputs(_layer):
-    files = sorted(path for path in (host.HERE / "states").rglob("*") if path.is_file())
-    contents = (part for path in files for part in (path.relative_to(host.HERE), path.read_bytes()))
-    return FORGET, host.DATA, *contents
+    # What is only of other layers is in their own keys.
+    data = {key: value for key, value in host.DATA.items() if key not in ("cloud", "debian", "packages")}
+    return data, *_states_inputs("", "cloud")
 
 
-def _services_build(_layer, disk):
-    """The dependency services, configured by the lab's Salt states on a machine that runs, then shut down."""
-    from lab import laboratory  # labs stand on trees; only this tree comes out of a lab
+def _cloud_inputs(_layer):
+    return host.DATA["cloud"], host.uplink_mtu(), LAYERS["packages-cloud"].key, *_states_inputs("cloud")
 
-    with laboratory.Lab("buildservicesmachine") as lab:
-        below = [layer.path for layer in stack("packages-services", "salt-12")]
-        services = lab.bare("services", below, "3008")
+
+def _configured_build(layer, disk):
+    """Services configured by the lab's Salt states on a machine that runs, then shut down."""
+    from lab import laboratory  # labs stand on trees; only such a tree comes out of a lab
+
+    below = [*layer.needs, layer.parent]
+    with laboratory.Lab(f"build{layer.name}machine") as lab:
+        services = lab.bare("services", [each.path for each in stack(*below[::-1])], "3008")
         services.put_tree(host.HERE / "states", "/srv/lab/states")
         services.write("/srv/lab/pillar/top.sls", "base: {'*': [lab]}\n")
-        services.write("/srv/lab/pillar/lab.sls", "#!json\n" + json.dumps({"lab": host.DATA}), 0o600)
-        services.salt_call("--file-root=/srv/lab/states", "--pillar-root=/srv/lab/pillar", "state.apply", "services")
-        laboratory.wait_ready(services)
+        pillar = {"lab": {**host.DATA, "mtu": host.uplink_mtu()}}
+        services.write("/srv/lab/pillar/lab.sls", "#!json\n" + json.dumps(pillar), 0o600)
+        services.salt_call("--file-root=/srv/lab/states", "--pillar-root=/srv/lab/pillar", "state.apply", layer.name)
+        laboratory.wait_ready(services, layer.name)
         services.run(FORGET)
         services.stop()
         machine.unmount(services.disk, keep=True)
@@ -273,6 +286,14 @@ LAYERS = {
             wants="services",
         ),
         Layer(
+            "packages-cloud",
+            "packages of Placement, Glance, Nova and of Neutron's agents",
+            "packages-services",
+            lambda layer: (INSTALL, layer.packages),
+            _install_build,
+            wants="cloud",
+        ),
+        Layer(
             "libraries-12",
             "libraries of Octavia for Debian 12",
             "octavia-12",
@@ -284,8 +305,16 @@ LAYERS = {
             "MariaDB, RabbitMQ, memcached, Keystone, Neutron configured",
             "packages-services",
             _services_inputs,
-            _services_build,
+            _configured_build,
             needs=("salt-12",),
+        ),
+        Layer(
+            "cloud",
+            "Placement, Glance, Nova and Neutron's agents configured",
+            "services",
+            _cloud_inputs,
+            _configured_build,
+            needs=("salt-12", "packages-cloud"),
         ),
     )
 }
@@ -294,6 +323,7 @@ TREES = {
     **{f"debian-{number}": (f"octavia-{number}", f"salt-{number}") for number in host.DATA["debian"]},
     "libraries-12": ("libraries-12", "salt-12"),
     "services": ("services", "salt-12"),
+    "cloud": ("services", "packages-cloud", "cloud", "salt-12"),
     "gate-12": ("gate-12",),
     "gate-13": ("newest",),
 }

@@ -1,5 +1,6 @@
 # Keystone with its first administrator, and whatever lab.json wants to exist in it.
 {%- set keystone = pillar.lab.keystone %}
+{%- set accounts = [keystone.octavia, keystone.neutron, keystone.demo, keystone.outsider] %}
 
 include:
   - mariadb
@@ -120,13 +121,18 @@ keystone_identity_wanted:
     - serializer: json
     - mode: '0600'
     - show_changes: false
-    - dataset: {{ keystone | json }}
+    - dataset:
+        region: {{ keystone.region }}
+        roles: {{ keystone.roles | json }}
+        accounts: {{ accounts | json }}
+        services: {{ keystone.services | json }}
 
 keystone_identity:
   cmd.script:
     - source: salt://files/identity.py
     - env:
       - OS_CLOUD: admin
+      - WANTED: /etc/octavia-lab/identity.json
     - stateful: true
     - require:
       - service: keystone_service

@@ -1,20 +1,17 @@
 #!/usr/bin/python3
-"""Make the projects, roles, users, services and endpoints that /etc/octavia-lab/identity.json wants."""
+"""
+Make the roles, accounts (project, user and the user's roles in it), services and endpoints that the file WANTED names,
+and remove what it calls absent.
+"""
 
 import json
+import os
 import pathlib
 import time
 
 import openstack
 
-# who has which roles in the user's own project
-ROLES = {
-    "octavia": ("admin", "service"),
-    "neutron": ("admin", "service"),
-    "demo": ("member", "load-balancer_member"),
-    "outsider": ("member",),  # a member without Octavia's role: has to be refused
-}
-wanted = json.loads(pathlib.Path("/etc/octavia-lab/identity.json").read_text())
+wanted = json.loads(pathlib.Path(os.environ["WANTED"]).read_text())
 made = []
 
 
@@ -43,11 +40,10 @@ def answering(tries=120):
 
 identity = answering().identity
 roles = {name: present("role", name) for name in ("admin", *wanted["roles"])}
-for key, names in ROLES.items():
-    who = wanted[key]
+for who in wanted["accounts"]:
     project = present("project", who["project"], domain_id="default")
     user = present("user", who["user"], password=who["password"], domain_id="default", default_project_id=project.id)
-    for name in names:
+    for name in who["roles"]:
         identity.assign_project_role_to_user(project, user, roles[name])
 for kind, service in wanted["services"].items():
     entry = present("service", service["name"], type=kind)
@@ -57,6 +53,12 @@ for kind, service in wanted["services"].items():
                 service_id=entry.id, interface=interface, url=service["url"], region_id=wanted["region"]
             )
         made.append(f"endpoints {service['name']}")
+for kind, names in wanted.get("absent", {}).items():
+    for name in names:
+        found = getattr(identity, f"find_{kind}")(name)
+        if found:
+            getattr(identity, f"delete_{kind}")(found)
+            made.append(f"no {kind} {name}")
 
 print()
 print(json.dumps({"changed": bool(made), "comment": f"made: {', '.join(made) or 'nothing'}"}))
