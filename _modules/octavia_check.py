@@ -8,6 +8,7 @@ import difflib
 import ipaddress
 import os
 import re
+import shlex
 import socket
 
 from salt.exceptions import CommandExecutionError
@@ -471,3 +472,129 @@ def _database_fault(saltenv):
     except OSError as exc:
         return f"octavia:database:host: no database answers at {server}:{port} ({exc.strerror or exc})"
     return None
+
+
+# --- the deployment -------------------------------------------------------------------------------------------------
+
+# The most urgent first.
+_LEVELS = ("critical", "warning", "ok")
+
+
+def health(timeout=60, saltenv=None):
+    """
+    Tell whether amphorae and health managers hear of each other: the management interface is as its port in Neutron,
+    ``controller_ip_port_list`` has all health managers, every amphora was heard of lately and answers at port 9443.
+
+    timeout
+        Seconds for all amphorae together to answer.
+
+    Returns ``level`` (``ok``, ``warning`` or ``critical``), the worst of all, and ``findings``, the most urgent first,
+    as dicts: ``what`` (``interface``, ``controller_ip_port_list``, ``heartbeat`` or ``agent``), ``level``, ``line``,
+    which says it in words, and ``amphora``, where it is about one.
+
+    Raises CommandExecutionError when this host has no octavia.conf, or none of the roles of ``octavia:manager``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call --out=json octavia_check.health
+    """
+    if "manager" not in __salt__["octavia_pillar.sections"](saltenv):
+        raise CommandExecutionError("octavia:manager:enabled: is not true, and health is that of a manager")
+    findings = [
+        *__salt__["octavia_health.interface"](saltenv=saltenv),
+        *__salt__["octavia_health.targets"](saltenv=saltenv),
+        *__salt__["octavia_health.heartbeats"](saltenv=saltenv),
+        *__salt__["octavia_health.agents"](timeout=timeout, saltenv=saltenv),
+    ]
+    findings.sort(key=lambda each: _LEVELS.index(each["level"]))
+    return {"level": findings[0]["level"], "findings": findings}
+
+
+def probe(
+    vip_subnet=None, vip_network=None, member=None, via=None, timeout=None, project=None, cloud_name=None, saltenv=None
+):
+    """
+    Prove that load balancers work: make one with an HTTP listener, expect 503 from its VIP, with a member also 200, and
+    remove everything again, whatever comes of it. What a killed probe has left is removed by the next one.
+
+    vip_subnet, vip_network
+        Where the VIP shall be: id or name. This and all that follows comes from ``octavia:probe`` by default.
+
+    member
+        ``address:port`` of an HTTP server that amphorae reach, or a mapping of ``address``, ``port`` and, where it is
+        in another network than the VIP, ``subnet``.
+
+    via
+        A command that runs another one where the VIP can be reached, which has curl: ``ip netns exec client``. Without,
+        the VIP is asked from this host.
+
+    timeout
+        Seconds for all of it.
+
+    project, cloud_name
+        Whose load balancer it is, id or name, and who makes it: an entry of clouds.yaml, by default as
+        ``octavia_cloud`` has it.
+
+    Returns ``ok``, ``line``, which says it in words, ``steps``, a line for each with its time, ``left``, what could not
+    be removed, and ``seconds``.
+
+    Raises CommandExecutionError when it does not begin: arguments are wrong, another probe is at work on this host.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_check.probe vip_subnet=private-subnet member=10.0.0.5:8080 via='ip netns exec client'
+    """
+    value = __salt__["octavia_pillar.values"](saltenv)
+    said = {name.removeprefix("probe:"): val for name, val in value.items() if name.startswith("probe:")}
+    if vip_subnet or vip_network:
+        said.update(vip_subnet=vip_subnet, vip_network=vip_network)
+    if not said.get("vip_subnet") and not said.get("vip_network"):
+        raise CommandExecutionError("octavia:probe:vip_subnet: is not set, nor is octavia:probe:vip_network")
+    vip = {f"vip_{kind}_id": said[f"vip_{kind}"] for kind in ("subnet", "network") if said.get(f"vip_{kind}")}
+    project = project or said.get("project")
+    if project:
+        vip["project_id"] = project
+    via = said.get("via") if via is None else via
+    timeout = said["timeout"] if timeout is None else timeout
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or timeout <= 0:
+        raise CommandExecutionError(f"timeout: is {timeout!r}, must be a number of seconds")
+    return __salt__["octavia_probe.run"](
+        vip,
+        port=said["port"],
+        member=_probed_member(member) if member else _said_member(said),
+        via=shlex.split(via) if isinstance(via, str) else via,
+        timeout=timeout,
+        patience=said["patience"],
+        provider=said.get("provider"),
+        cloud_name=cloud_name,
+        saltenv=saltenv,
+    )
+
+
+def _said_member(said):
+    """What the pillar says of a member; its port by default that of a web server."""
+    if not said.get("member:address"):
+        return None
+    return _member_of(said["member:address"], said["member:port"], said.get("member:subnet"))
+
+
+def _probed_member(member):
+    """What an argument says of a member."""
+    known = ("address", "port", "subnet")
+    if isinstance(member, str):
+        address, _, port = member.rpartition(":")
+        member = {"address": address.strip("[]"), "port": int(port) if port.isdigit() else port}
+    if not isinstance(member, dict) or not set(member) <= set(known) or not _is_address(str(member.get("address"))):
+        raise CommandExecutionError("member: must be address:port, or a mapping of address, port and subnet")
+    port = member.get("port", 80)
+    if not isinstance(port, int) or not 1 <= port <= 65535:
+        raise CommandExecutionError("member: must have a port between 1 and 65535")
+    return _member_of(member["address"], port, member.get("subnet"))
+
+
+def _member_of(address, port, subnet):
+    return {"address": address, "port": port, **({"subnet_id": subnet} if subnet else {})}

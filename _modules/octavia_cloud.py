@@ -699,7 +699,10 @@ def _call(function, saltenv, login, patience=_PATIENCE, **kwargs):
         line = str(exc).removeprefix("CloudError: ").removeprefix("Lost: ")
         if line == str(exc):
             raise
-        raise CommandExecutionError(line) from exc
+        error = CommandExecutionError(line)
+        # such as 409: not now
+        error.status = getattr(exc, "status", None)
+        raise error from exc
 
 
 def _login(cloud_name, saltenv):

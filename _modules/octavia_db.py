@@ -125,6 +125,21 @@ def refresh_heartbeats(saltenv=None):
     _ask("refresh_heartbeats", "octavia:database", saltenv, server=_server(_settings(saltenv)))
 
 
+def heartbeats(saltenv=None):
+    """
+    Return the amphorae of load balancers with their last heartbeats, as a list of dicts: ``id``, ``loadbalancer_id``,
+    ``lb_network_ip``, ``status``, ``made`` and ``heard``, seconds ago (``heard`` is None for one that was never heard
+    of), and ``busy``, with which a health manager marks one that it fails over.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_db.heartbeats
+    """
+    return _ask("heartbeats", "octavia:database", saltenv, server=_server(_settings(saltenv)))
+
+
 def schema(test=False, saltenv=None):
     """
     Compare the schema with the one that the installed Octavia wants.

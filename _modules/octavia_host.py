@@ -45,7 +45,8 @@ def call(module, function, timeout=300, saltenv=None, **kwargs):
         Environment of the file server that holds the formula; that of the minion by default.
 
     Raises CommandExecutionError, in one line, when the function raises, a library or the interpreter is
-    missing, or the worker dies, hangs or answers nonsense.
+    missing, or the worker dies, hangs or answers nonsense. Its ``status`` is that of the exception raised there: of an
+    HTTP API.
 
     CLI Example:
 
@@ -70,7 +71,9 @@ def call(module, function, timeout=300, saltenv=None, **kwargs):
         # What is missing may be what this run is about to install: a dry run must be able to tell.
         error.library = library
         raise error
-    raise CommandExecutionError(" ".join(answer["error"].split()))
+    error = CommandExecutionError(" ".join(answer["error"].split()))
+    error.status = answer.get("status")
+    raise error
 
 
 def stop():

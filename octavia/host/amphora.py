@@ -41,13 +41,17 @@ def probe(address, port, client, authorities, name=None, patience=PATIENCE):
         return {"ok": False, "why": str(exc)}
 
 
-def probe_all(amphorae, client, authorities, port=PORT, patience=PATIENCE):
+def probe_all(amphorae, client, authorities, port=PORT, patience=PATIENCE, within=None):
     """
     Say hello to many agents at once, and return ``{id: {"ok": bool, "why": line}}``.
 
     amphorae
         Dicts with ``id`` and ``lb_network_ip``, as ``cloud.amphorae`` returns them.
+
+    within
+        Seconds for all of them; ``ok`` of those that were not asked in time is None.
     """
+    until = time.monotonic() + within if within is not None else None
     try:
         context = _context(client, authorities)
     except Silent as exc:
@@ -56,7 +60,10 @@ def probe_all(amphorae, client, authorities, port=PORT, patience=PATIENCE):
     def ask(each):
         if not each["lb_network_ip"]:
             return {"ok": False, "why": "it has no address in the management network"}
-        return _probe(context, each["lb_network_ip"], port, each["id"], patience)
+        left = patience if until is None else min(patience, until - time.monotonic())
+        if left <= 0:
+            return {"ok": None, "why": f"not asked within {within:g} s"}
+        return _probe(context, each["lb_network_ip"], port, each["id"], left)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return dict(zip([each["id"] for each in amphorae], pool.map(ask, amphorae), strict=True))

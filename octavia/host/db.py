@@ -146,6 +146,26 @@ def refresh_heartbeats(server):
         _rows(connection, "UPDATE amphora_health SET last_update = UTC_TIMESTAMP()")
 
 
+def heartbeats(server):
+    """
+    Return the amphorae that serve a load balancer or shall do so, with their last heartbeats, as a list of dicts:
+    ``id``, ``loadbalancer_id``, ``lb_network_ip``, ``status``; ``made`` and ``heard``, seconds ago by the server's
+    clock (``heard`` is None for one that was never heard of); and ``busy``: a health manager has its failover in hand.
+    """
+    with _connect(server, server["name"]) as connection:
+        return list(
+            _rows(
+                connection,
+                "SELECT a.id, a.load_balancer_id AS loadbalancer_id, a.lb_network_ip, a.status,"
+                " TIMESTAMPDIFF(SECOND, a.created_at, UTC_TIMESTAMP()) AS made,"
+                " TIMESTAMPDIFF(SECOND, h.last_update, UTC_TIMESTAMP()) AS heard, COALESCE(h.busy, 0) AS busy"
+                " FROM amphora a LEFT JOIN amphora_health h ON h.amphora_id = a.id"
+                " WHERE a.load_balancer_id IS NOT NULL AND a.status NOT IN ('DELETED', 'PENDING_DELETE') ORDER BY a.id",
+                pymysql.cursors.DictCursor,
+            )
+        )
+
+
 def _connect(server, database=None):
     """A connection that a ``with`` closes, which PyMySQL's own does not in all versions."""
     options = {"user": server["user"], "password": server.get("password") or "", "database": database}

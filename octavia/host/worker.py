@@ -45,8 +45,11 @@ def answer(line):
         return {"return": function(**request["kwargs"])}
     # Whatever a library raises must reach the caller; SystemExit too, some call sys.exit().
     except (Exception, SystemExit) as exc:  # noqa: BLE001
+        status = getattr(exc, "status", None)
         return {
             "error": f"{type(exc).__name__}: {exc}",
+            # of an API that refuses
+            "status": status if isinstance(status, int) else None,
             "missing": exc.name if isinstance(exc, ModuleNotFoundError) else None,
             # Source lines only: the message of an inner exception may hold a secret.
             "trace": "".join(traceback.format_tb(exc.__traceback__)),

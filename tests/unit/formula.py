@@ -36,6 +36,9 @@ MODULES = (
     "octavia_certificates",
     "octavia_pki",
     "octavia_compute",
+    "octaviav2",
+    "octavia_health",
+    "octavia_probe",
 )
 #: Versions of Octavia by what changed in them: Debian 12, the last [neutron] of old form, the first of the new one,
 #: Debian 13, and one that is newer than this formula knows.
@@ -100,7 +103,7 @@ class Host:
     def __init__(self, root, tree=None, octavia="11.0.0", offered="", test=False, grains=None):
         self.root = root
         self.tree = copy.deepcopy(tree or {})
-        self.opts = {"test": test, "saltenv": "base", "cachedir": str(root / "cache")}
+        self.opts = {"test": test, "saltenv": "base", "cachedir": str(root / "cache"), "id": "ctl01"}
         self.context = Context(self.tree)
         self.grains = {"os_family": "Debian", "num_cpus": 4} | (grains or {})
         self.metadata = root / "python"
