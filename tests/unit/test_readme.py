@@ -42,6 +42,10 @@ def test_every_state_of_the_tree_is_in_a_table_and_the_reverse(document):
     assert named - there == set(), "in the README only"
 
 
+def test_lines_fit_where_code_does():
+    assert [line for line in README.read_text().splitlines() if len(line) > 120] == []
+
+
 def test_make_targets_that_it_names_exist(document):
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
     named = set(re.findall(r"\bmake ([a-z][a-z-]*)\b", code_of(document)))
