@@ -413,6 +413,19 @@ def absent(kind, name, want=None, project=None, refs=None, marked=False, test=No
     return {"changes": changes, "comment": f"{label} deleted", "id": None}
 
 
+def mark():
+    """
+    Return the description by which a resource of octavia.resources is known.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_cloud.mark
+    """
+    return MARK
+
+
 def is_ours(resource):
     """
     Tell whether octavia.resources has made a resource: by its description, or a property of that name.

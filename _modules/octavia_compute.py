@@ -18,15 +18,11 @@ _OWN = {"port": 16, "security_group": 3, "security_group_rule": 32}
 
 _PRIVATE = "octavia:manager:ssh:private_key"
 
-# What Nova calls the fields of a flavor that nobody can change, and the pillar.
-_FIXED = {"ram": "ram", "vcpus": "vcpus", "disk": "disk", "public": "os-flavor-access:is_public"}
 _FLAVOR = "octavia:resources:compute:flavor"
 _KEYPAIR = "octavia:resources:compute:keypair"
+_PUBLIC = "os-flavor-access:is_public"
 
-# The description of a flavor of ours, by which it is known when it is to go.
-MADE = "made by salt-formula-octavia"
-
-# Of requests that the engine knows no kind of: descriptions of flavors, and who may use them.
+# Nova's, for who may use a flavor.
 _MICROVERSION = "2.61"
 
 
@@ -118,30 +114,6 @@ def needed(
     }
 
 
-def raised(have, want, exact=False):
-    """
-    Return the quotas that are to be others, as ``{quota: {"old": number, "new": number}}``. One without limit (-1)
-    stays, and a larger one too.
-
-    have, want
-        ``{quota: number}``. What ``have`` lacks is nothing that the service knows.
-
-    exact
-        Lower larger ones too.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-call octavia_compute.raised '{instances: 10}' '{instances: 110}'
-    """
-    return {
-        name: {"old": have[name], "new": number}
-        for name, number in want.items()
-        if name in have and have[name] != -1 and (have[name] < number or (exact and have[name] != number))
-    }
-
-
 # --- the key pair
 
 
@@ -229,7 +201,8 @@ def same_key(one, other):
 def wanted(saltenv=None):
     """
     Return what the pillar wants of Nova, and of Cinder where amphorae boot from volumes, as a list of dicts for
-    ``octavia_resources``: ``kind``, ``name``, ``want``, ``project``, ``key``, and ``function``, which sees to it.
+    ``octavia_resources``: ``kind``, ``name``, ``want``, ``project`` and ``key``. The fields of ``want`` are those of
+    the API; an entry that has ``function`` is seen to by that one.
 
     Raises CommandExecutionError when the pillar's private key is none that OpenSSH knows.
 
@@ -241,50 +214,58 @@ def wanted(saltenv=None):
     """
     value = __salt__["octavia_pillar.values"](saltenv)
     project = value["identity:tenant"]
-    found = [
-        _entry("flavor", _flavor_name(value), _flavor_want(value, saltenv), project, _FLAVOR),
-        _entry("compute_quota", project, _needed("compute", saltenv), project, "octavia:resources:load_balancers"),
-    ]
-    volumes = _needed("volume", saltenv)
-    if volumes:
-        found.append(_entry("volume_quota", project, volumes, project, "octavia:resources:load_balancers"))
+    exact = value["resources:quotas:exact"]
+    found = [_flavor(value, saltenv)]
+    for service, quotas in __salt__["octavia_compute.quotas"](saltenv=saltenv).items():
+        if service == "network":
+            continue
+        want = {name: each["needed"] if exact else {"at_least": each["needed"]} for name, each in quotas.items()}
+        entry = _entry(f"{service}_quota", project, want, project, "octavia:resources:load_balancers")
+        found.append(entry if service == "compute" else {**entry, "function": "octavia_compute.volume_quota_present"})
     if value.get("manager:ssh:private_key"):
         want = {
             "public_key": public_key(saltenv=saltenv),
             "user": value["identity:user"],
             "replace": value["resources:compute:keypair:replace"],
         }
-        found.append(_entry("keypair", key_name(saltenv), want, None, _KEYPAIR))
+        entry = _entry("keypair", key_name(saltenv), want, None, _KEYPAIR)
+        found.append({**entry, "function": "octavia_compute.keypair_present"})
     return found
 
 
 def _entry(kind, name, want, project, key):
-    function = "quota" if kind.endswith("_quota") else kind
-    return {
-        "kind": kind, "name": name, "want": want, "project": project, "key": key,
-        "function": f"octavia_compute.{function}_present",
-    }  # fmt: skip
+    return {"kind": kind, "name": name, "want": want, "project": project, "key": key}
 
 
-def _flavor_name(value):
-    """Octavia takes a flavor by its id: one that the pillar says is the one that is meant."""
-    return value.get("manager:controller_worker:amp_flavor_id") or value["resources:compute:flavor:name"]
-
-
-def _flavor_want(value, saltenv):
-    """One that somebody else has made is compared with what the pillar itself says of it, not with our defaults."""
-    prefix, want = "resources:compute:flavor:", {}
-    theirs = "manager:controller_worker:amp_flavor_id" in value
+def _flavor(value, saltenv):
+    """
+    Octavia takes a flavor by its id: where the pillar says one, that is meant, and compared with what the pillar itself
+    says of it, not with our defaults.
+    """
+    prefix = "resources:compute:flavor:"
+    theirs = value.get("manager:controller_worker:amp_flavor_id")
     said = __salt__["octavia_pillar.said"](saltenv)
-    for name in ("ram", "vcpus", "disk", "public"):
-        if not theirs or prefix + name in said:
-            want[name] = value[prefix + name]
-    return {**want, "extra_specs": value.get(f"{prefix}extra_specs") or {}}
+    want = {
+        field: value[prefix + name]
+        for name, field in (("ram", "ram"), ("vcpus", "vcpus"), ("disk", "disk"), ("public", _PUBLIC))
+        if not theirs or prefix + name in said
+    }
+    specs = value.get(f"{prefix}extra_specs")
+    if specs:
+        want["extra_specs"] = {name: _text(each) for name, each in specs.items()}
+    entry = _entry("flavor", theirs or value[f"{prefix}name"], want, value["identity:tenant"], _FLAVOR)
+    return {**entry, "function": "octavia_compute.flavor_present"}
+
+
+def _text(value):
+    """An extra spec as Nova has it."""
+    return value if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def key_name(saltenv=None):
     """
-    Return the name of the key pair that amphorae get, None where the pillar has no private key and names none.
+    Return the name of the key pair that amphorae get, ``None`` where the pillar neither names one nor has a private
+    key.
 
     CLI Example:
 
@@ -312,23 +293,19 @@ def quotas(load_balancers=None, topology=None, saltenv=None):
     """
     value = __salt__["octavia_pillar.values"](saltenv)
     options = __salt__["octavia_conf.options"](saltenv)
-    flavor = {name: value[f"resources:compute:flavor:{name}"] for name in ("ram", "vcpus")}
-    volumes = "noop" not in str(options["controller_worker"].get("volume_driver", "noop"))
+    worker, nova = options.get("controller_worker", {}), options.get("nova", {})
+    volumes = "noop" not in str(worker.get("volume_driver", "noop"))
     return needed(
         load_balancers or value["resources:load_balancers"],
-        topology or options["controller_worker"].get("loadbalancer_topology", "SINGLE"),
-        flavor,
+        topology or worker.get("loadbalancer_topology", "SINGLE"),
+        {name: value[f"resources:compute:flavor:{name}"] for name in ("ram", "vcpus")},
         listeners=value["resources:quotas:listeners"],
         networks=value["resources:quotas:networks"],
         spare=value.get("resources:quotas:spare"),
-        anti_affinity=str(options.get("nova", {}).get("enable_anti_affinity", False)).lower() == "true",
+        anti_affinity=str(nova.get("enable_anti_affinity", False)).lower() == "true",
         # Octavia's own default
         volume_size=int(options.get("cinder", {}).get("volume_size", 16)) if volumes else None,
     )
-
-
-def _needed(service, saltenv):
-    return {name: quota["needed"] for name, quota in quotas(saltenv=saltenv).get(service, {}).items()}
 
 
 # --- flavors
@@ -347,7 +324,7 @@ def flavor_list(cloud_name=None, saltenv=None):
 
         salt-call octavia_compute.flavor_list cloud_name=admin_identity
     """
-    return __salt__["octavia_cloud.resources"]("flavor", cloud_name=cloud_name, saltenv=saltenv)
+    return __salt__["octavia_cloud.resources"]("flavor", cloud_name, saltenv)
 
 
 def flavor_get(name, cloud_name=None, saltenv=None):
@@ -360,23 +337,17 @@ def flavor_get(name, cloud_name=None, saltenv=None):
 
         salt-call octavia_compute.flavor_get amphora
     """
-    # an id of a flavor may be any text, and no two have the same id or name
+    # an id of a flavor may be any text, and no two have the same one, nor the same name
     found = flavor_list(cloud_name, saltenv)
-    for field in ("id", "name"):
-        for each in found:
-            if each.get(field) == str(name):
-                return each
-    return None
+    return next((each for field in ("id", "name") for each in found if each.get(field) == str(name)), None)
 
 
-def flavor_create(
-    name, ram, vcpus, disk, public=False, extra_specs=None, id=None, description=None, cloud_name=None, saltenv=None
-):
+def flavor_create(name, ram, vcpus, disk, public=False, extra_specs=None, cloud_name=None, saltenv=None):
     """
     Make a flavor and return it.
 
-    name, ram, vcpus, disk, public, extra_specs, id, description
-        As Nova has them: ram in MiB, disk in GiB. Nova makes an id where none is said.
+    name, ram, vcpus, disk, public, extra_specs
+        As Nova has them: ram in MiB, disk in GiB.
 
     CLI Example:
 
@@ -384,48 +355,10 @@ def flavor_create(
 
         salt-call octavia_compute.flavor_create amphora 1024 1 3
     """
-    body = {"name": str(name), "ram": ram, "vcpus": vcpus, "disk": disk, _FIXED["public"]: public}
-    body.update({"id": str(id)} if id else {}, **({"description": description} if description else {}))
+    body = {"name": name, "ram": ram, "vcpus": vcpus, "disk": disk, _PUBLIC: public}
     if extra_specs:
-        body["extra_specs"] = _texts(extra_specs)
+        body["extra_specs"] = {spec: _text(value) for spec, value in extra_specs.items()}
     return __salt__["octavia_cloud.create"]("flavor", body, cloud_name=cloud_name, saltenv=saltenv)
-
-
-def flavor_update(name, extra_specs, cloud_name=None, saltenv=None):
-    """
-    Set extra specs of a flavor and return it: there is nothing else that could be changed.
-
-    name, extra_specs
-        Its id or name; a mapping. One that is None is taken away.
-
-    Raises CommandExecutionError when there is no such flavor.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-call octavia_compute.flavor_update amphora '{"hw:cpu_policy": dedicated}'
-    """
-    found = flavor_get(name, cloud_name, saltenv)
-    if not found:
-        raise CommandExecutionError(f"There is no flavor {name}")
-    body = {"extra_specs": _texts(extra_specs)}
-    return __salt__["octavia_cloud.update"]("flavor", found["id"], body, cloud_name=cloud_name, saltenv=saltenv)
-
-
-def flavor_delete(name, cloud_name=None, saltenv=None):
-    """
-    Take a flavor away. One that is not there is no error, and servers of it go on.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-call octavia_compute.flavor_delete amphora
-    """
-    found = flavor_get(name, cloud_name, saltenv)
-    if found:
-        __salt__["octavia_cloud.delete"]("flavor", found["id"], cloud_name=cloud_name, saltenv=saltenv)
 
 
 def flavor_access(id, cloud_name=None, saltenv=None):
@@ -455,66 +388,38 @@ def flavor_grant(id, project, cloud_name=None, saltenv=None):
 
         salt-call octavia_compute.flavor_grant 4c7f8c1e-6f0c-4a35-9d55-1f0f5f0e9b11 0c7c3f0e9f5b4d3b8c5b7b7b6d9f3c11
     """
-    body = {"addTenantAccess": {"tenant": project}}
     try:
+        body = {"addTenantAccess": {"tenant": project}}
         _nova("POST", f"/flavors/{id}/action", body, cloud_name, saltenv)
     except CommandExecutionError:
-        # the answer may have been lost, and to say it twice is an error
+        # to say it twice is an error, and the answer of the first time may have been lost
         if project not in flavor_access(id, cloud_name, saltenv):
             raise
 
 
-def flavor_difference(have, want):
+def _nova(method, path, body, cloud_name, saltenv):
+    return __salt__["octavia_cloud.request"]("compute", method, path, body, cloud_name, _MICROVERSION, saltenv)
+
+
+def flavor_present(name, want, project=None, key=None, test=None, cloud_name=None, saltenv=None):
     """
-    Return how a flavor differs from the wanted one: ``fixed``, what Nova cannot change, and ``extra_specs``, both as
-    ``{field: {"old": value, "new": value}}``. Extra specs that nobody says are left alone.
-
-    have, want
-        A flavor as Nova has it; ``ram``, ``vcpus``, ``disk``, ``public`` and ``extra_specs``, or some of them.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-call octavia_compute.flavor_difference '{ram: 512}' '{ram: 1024}'
-    """
-    fixed = {
-        name: {"old": have.get(field), "new": want[name]}
-        for name, field in _FIXED.items()
-        if name in want and have.get(field) != want[name]
-    }
-    specs = have.get("extra_specs") or {}
-    extra_specs = {
-        name: {"old": specs.get(name), "new": value}
-        for name, value in _texts(want.get("extra_specs") or {}).items()
-        if specs.get(name) != value
-    }
-    return {"fixed": fixed, "extra_specs": extra_specs}
-
-
-def flavor_present(name, want, project=None, test=False, key=_FLAVOR, cloud_name=None, saltenv=None):
-    """
-    Ensure that a flavor exists, has its extra specs and, if it is private, may be used by a project. Returns
-    ``changes`` and ``comment`` of a state.
+    Ensure that a flavor exists, and that a project may use it if it is private. Returns the same as
+    ``octavia_cloud.present``.
 
     name
         Its id or name.
 
     want
-        ``ram`` (MiB), ``vcpus``, ``disk`` (GiB), ``public`` and ``extra_specs``. What is left out is not compared, and
-        a flavor that is to be made needs the first three.
+        Fields as Nova has them. What is left out is not compared; one that is to be made needs ``ram``, ``vcpus`` and
+        ``disk``.
 
     project
-        Name or id of the project that may use it.
+        Name or id of the project.
 
-    test
-        Change nothing.
+    key, test
+        As for ``octavia_cloud.present``.
 
-    key
-        The pillar key that says how large it is.
-
-    Raises CommandExecutionError when it has another size or is public and should not be, or the reverse: Nova cannot
-    change that, and amphorae of it run.
+    Raises CommandExecutionError when it has another size: Nova cannot change that.
 
     CLI Example:
 
@@ -522,47 +427,37 @@ def flavor_present(name, want, project=None, test=False, key=_FLAVOR, cloud_name
 
         salt-call octavia_compute.flavor_present amphora '{ram: 1024, vcpus: 1, disk: 3}' service test=True
     """
-    asked = {"cloud_name": cloud_name, "saltenv": saltenv}
-    have = flavor_get(name, **asked)
-    thing = f"flavor {name}"
-    changes = {}
-    if have:
-        difference = flavor_difference(have, want)
-        if difference["fixed"]:
-            said = ", ".join(f"{field} {each['old']}, not {each['new']}" for field, each in difference["fixed"].items())
-            raise CommandExecutionError(
-                f"{key}: the flavor {have['name']} has {said}: Nova cannot change a flavor, so say another name"
-            )
-        if difference["extra_specs"]:
-            changes = {thing: _sides({"extra_specs": difference["extra_specs"]})}
-    else:
-        lacking = [field for field in ("ram", "vcpus", "disk") if field not in want]
-        if lacking:
-            raise CommandExecutionError(
-                f"octavia:manager:controller_worker:amp_flavor_id: there is no flavor {name}; to have it made, say "
-                f"{', '.join(lacking)} at {key}"
-            )
-        changes = {thing: {"old": None, "new": dict(want)}}
-    owner = __salt__["octavia_cloud.find"]("project", project, **asked) if project else None
-    public = have[_FIXED["public"]] if have else want.get("public", False)
-    grant = False
-    if project and not public:
-        grant = not (have and owner and owner["id"] in flavor_access(have["id"], **asked))
-    if grant:
-        change = changes.setdefault(thing, {"old": {}, "new": {}})
-        change["new"]["access"] = project
-        if change["old"] is not None:
-            change["old"]["access"] = None
-    if changes and not test:
-        if grant and not owner:
+    test = __opts__["test"] if test is None else test
+    have = flavor_get(name, cloud_name, saltenv)
+    lacking = [field for field in ("ram", "vcpus", "disk") if field not in want]
+    if lacking and not have:
+        raise CommandExecutionError(
+            f"octavia:manager:controller_worker:amp_flavor_id: Nova has no flavor {name}; leave it out, and one is made"
+        )
+    made = __salt__["octavia_cloud.present"](
+        "flavor", have["name"] if have else name, want, initial={"description": __salt__["octavia_cloud.mark"]()},
+        key=key, test=test, cloud_name=cloud_name, saltenv=saltenv,
+    )  # fmt: skip
+    public = have[_PUBLIC] if have else want.get(_PUBLIC, True)
+    if not project or public:
+        return made
+    owner = __salt__["octavia_cloud.find"]("project", project, cloud_name=cloud_name, saltenv=saltenv)
+    if have and owner and owner["id"] in flavor_access(have["id"], cloud_name, saltenv):
+        return made
+    if not test:
+        if not owner:
             raise CommandExecutionError(f"There is no project {project}: apply octavia.resources.identity first")
-        if not have:
-            have = flavor_create(name, description=MADE, **{"public": False, **want}, **asked)
-        elif difference["extra_specs"]:
-            flavor_update(have["id"], want["extra_specs"], **asked)
-        if grant:
-            flavor_grant(have["id"], owner["id"], **asked)
-    return {"changes": changes, "comment": _said(thing, changes, test, bool(have))}
+        flavor_grant(made["id"], owner["id"], cloud_name, saltenv)
+    label = f"flavor {have['name'] if have else name}"
+    change = made["changes"].get(label, {"old": {}, "new": {}})
+    change = {
+        "old": change["old"] if change["old"] is None else {**change["old"], "access": None},
+        "new": {**change["new"], "access": project},
+    }
+    if have:
+        line = f"project {project} {'would get' if test else 'has got'} access to {label}"
+        made["comment"] = f"{made['comment']}, {line}" if made["changes"] else line
+    return {**made, "changes": {label: change}}
 
 
 # --- key pairs
@@ -581,7 +476,7 @@ def keypair_list(user=None, cloud_name=None, saltenv=None):
 
         salt-call octavia_compute.keypair_list
     """
-    return __salt__["octavia_cloud.resources"]("keypair", cloud_name=cloud_name, saltenv=saltenv, user_id=user)
+    return __salt__["octavia_cloud.resources"]("keypair", cloud_name, saltenv, user_id=user)
 
 
 def keypair_get(name, user=None, cloud_name=None, saltenv=None):
@@ -597,8 +492,7 @@ def keypair_get(name, user=None, cloud_name=None, saltenv=None):
 
         salt-call octavia_compute.keypair_get octavia_ssh_key
     """
-    found = keypair_list(user, cloud_name, saltenv)
-    return next((each for each in found if each["name"] == name), None)
+    return next((each for each in keypair_list(user, cloud_name, saltenv) if each["name"] == name), None)
 
 
 def keypair_create(name, public_key, user=None, cloud_name=None, saltenv=None):
@@ -623,7 +517,7 @@ def keypair_create(name, public_key, user=None, cloud_name=None, saltenv=None):
 
 def keypair_delete(name, user=None, cloud_name=None, saltenv=None):
     """
-    Have Nova forget a key pair. Servers that have its key keep it; one that is not there is no error.
+    Have Nova forget a key pair. Servers that were made with it keep the key; one that is not there is no error.
 
     user
         As for ``keypair_list``.
@@ -635,12 +529,12 @@ def keypair_delete(name, user=None, cloud_name=None, saltenv=None):
         salt-call octavia_compute.keypair_delete octavia_ssh_key
     """
     if keypair_get(name, user, cloud_name, saltenv):
-        __salt__["octavia_cloud.delete"]("keypair", name, cloud_name=cloud_name, saltenv=saltenv)
+        __salt__["octavia_cloud.delete"]("keypair", name, cloud_name, saltenv)
 
 
-def keypair_present(name, want, project=None, test=False, key=_KEYPAIR, cloud_name=None, saltenv=None):
+def keypair_present(name, want, project=None, key=None, test=None, cloud_name=None, saltenv=None):
     """
-    Ensure that a user has a key pair. Returns ``changes`` and ``comment`` of a state.
+    Ensure that a user has a key pair. Returns the same as ``octavia_cloud.present``.
 
     name
         Of the key pair.
@@ -652,13 +546,10 @@ def keypair_present(name, want, project=None, test=False, key=_KEYPAIR, cloud_na
     project
         Not used: a key pair belongs to a user alone.
 
-    test
-        Change nothing.
+    key, test
+        As for ``octavia_cloud.present``.
 
-    key
-        The pillar key that has ``replace``.
-
-    Raises CommandExecutionError when the user has another key of that name that is not to be replaced.
+    Raises CommandExecutionError when the user has another key of that name, and it is not to be replaced.
 
     CLI Example:
 
@@ -666,185 +557,72 @@ def keypair_present(name, want, project=None, test=False, key=_KEYPAIR, cloud_na
 
         salt-call octavia_compute.keypair_present octavia_ssh_key '{public_key: ssh-ed25519 AAAA, user: octavia}'
     """
-    asked = {"cloud_name": cloud_name, "saltenv": saltenv}
-    user = __salt__["octavia_cloud.find"]("user", want["user"], **asked)
+    test = __opts__["test"] if test is None else test
+    user = __salt__["octavia_cloud.find"]("user", want["user"], cloud_name=cloud_name, saltenv=saltenv)
     if not user and not test:
         raise CommandExecutionError(f"There is no user {want['user']}: apply octavia.resources.identity first")
-    have = keypair_get(name, user["id"], **asked) if user else None
-    thing, changes = f"keypair {name}", {}
-    if not have or not same_key(have["public_key"], want["public_key"]):
-        changes = {
-            thing: {
-                "old": {"public_key": _shown(have["public_key"])} if have else None,
-                "new": {"public_key": _shown(want["public_key"])},
-            }
-        }
-    if changes and have and not want.get("replace"):
+    have = keypair_get(name, user["id"], cloud_name, saltenv) if user else None
+    label = f"keypair {name}"
+    if have and same_key(have["public_key"], want["public_key"]):
+        return {"changes": {}, "comment": f"{label} is as it should be", "id": name}
+    if have and not want.get("replace"):
         raise CommandExecutionError(
-            f"{_PRIVATE}: Nova has another key by the name {name} ({have['fingerprint']}): say {key}:replace: true, or "
-            "another name at octavia:manager:controller_worker:amp_ssh_key_name"
+            f"{_PRIVATE}: Nova has another key called {name} ({have['fingerprint']}): set {key or _KEYPAIR}:replace, "
+            "or say another name at octavia:manager:controller_worker:amp_ssh_key_name"
         )
-    if changes and not test:
+    if not test:
         if have:
-            keypair_delete(name, user["id"], **asked)
-        keypair_create(name, want["public_key"], user["id"], **asked)
-    return {"changes": changes, "comment": _said(thing, changes, test, bool(have))}
+            keypair_delete(name, user["id"], cloud_name, saltenv)
+        keypair_create(name, want["public_key"], user["id"], cloud_name, saltenv)
+    change = {
+        "old": {"public_key": have["public_key"].strip()} if have else None,
+        "new": {"public_key": want["public_key"]},
+    }
+    verb = ("would be " if test else "") + ("replaced" if have else "made")
+    return {"changes": {label: change}, "comment": f"{label} {verb}", "id": name}
 
 
-def _shown(public):
-    """A public key in a line that somebody can compare."""
-    kind, body = public.split()[:2]
-    return f"{kind} {body[:12]}…{body[-24:]}"
+# --- Cinder, whose quotas the engine does not know
 
 
-# --- quotas in the cloud
-
-
-def quota_get(project, service="compute", cloud_name=None, saltenv=None):
+def volume_quota_present(name, want, project=None, key=None, test=None, cloud_name=None, saltenv=None):
     """
-    Return the quotas of a project, as ``{quota: number}``; -1 is without limit.
-
-    project
-        Its id.
-
-    service
-        ``compute`` or ``volume``.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-call octavia_compute.quota_get 0c7c3f0e9f5b4d3b8c5b7b7b6d9f3c11
-    """
-    if service == "volume":
-        found = _cinder("GET", project, None, cloud_name, saltenv)
-    else:
-        (found,) = __salt__["octavia_cloud.resources"](
-            "compute_quota", cloud_name=cloud_name, saltenv=saltenv, id=project
-        )
-    return {name: number for name, number in found.items() if isinstance(number, int)}
-
-
-def quota_update(project, quotas, service="compute", cloud_name=None, saltenv=None):
-    """
-    Set quotas of a project.
-
-    project, service
-        As for ``quota_get``.
-
-    quotas
-        ``{quota: number}``.
-
-    Raises CommandExecutionError when the service takes them and has others all the same, as one that has its limits
-    from Keystone.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-call octavia_compute.quota_update 0c7c3f0e9f5b4d3b8c5b7b7b6d9f3c11 '{instances: 110}'
-    """
-    if service == "volume":
-        found = _cinder("PUT", project, quotas, cloud_name, saltenv)
-    else:
-        found = __salt__["octavia_cloud.update"](
-            "compute_quota", project, quotas, cloud_name=cloud_name, saltenv=saltenv
-        )
-    for name, number in quotas.items():
-        if found.get(name, number) != number:
-            raise CommandExecutionError(
-                f"The quota {name} stays at {found[name]}: the service seems to have its limits from Keystone; set "
-                "them there"
-            )
-
-
-def quota_present(name, want, project=None, test=False, kind="compute_quota", cloud_name=None, saltenv=None):
-    """
-    Ensure that a project has quotas that are large enough. Returns ``changes`` and ``comment`` of a state.
+    Ensure that a project may have so many volumes. Returns the same as ``octavia_cloud.present``.
 
     name
         Of the project, or its id.
 
     want
-        ``{quota: number}``. A larger one stays, unless ``octavia:resources:quotas:exact`` is said, and one without
-        limit stays always.
+        ``{quota: number}``, or ``{quota: {"at_least": number}}`` for one that may be larger or without limit (-1).
 
-    project
-        As name.
+    project, key
+        Not used.
 
     test
-        Change nothing.
-
-    kind
-        ``compute_quota`` or ``volume_quota``.
+        As for ``octavia_cloud.present``.
 
     CLI Example:
 
     .. code-block:: bash
 
-        salt-call octavia_compute.quota_present service '{instances: 110}' test=True
+        salt-call octavia_compute.volume_quota_present service '{volumes: {at_least: 110}}' test=True
     """
-    asked = {"cloud_name": cloud_name, "saltenv": saltenv}
-    service = kind.removesuffix("_quota")
-    owner = __salt__["octavia_cloud.find"]("project", project or name, **asked)
-    thing, changes = f"{service} quota {name}", {}
-    if owner:
-        exact = __salt__["octavia_pillar.values"](saltenv).get("resources:quotas:exact", False)
-        difference = raised(quota_get(owner["id"], service, **asked), want, exact)
-        if difference:
-            changes = {thing: _sides(difference)}
-            if not test:
-                quota_update(
-                    owner["id"], {quota: each["new"] for quota, each in difference.items()}, service, **asked
-                )  # fmt: skip
-    elif test:
-        changes = {thing: {"old": None, "new": dict(want)}}
-    else:
-        raise CommandExecutionError(f"There is no project {name}: apply octavia.resources.identity first")
-    return {"changes": changes, "comment": _said(thing, changes, test, True)}
-
-
-def _nova(method, path, body, cloud_name, saltenv):
-    return __salt__["octavia_cloud.request"](
-        "compute", method, path, body=body, cloud_name=cloud_name, microversion=_MICROVERSION, saltenv=saltenv
-    )
-
-
-def _cinder(method, project, quotas, cloud_name, saltenv):
-    answer = __salt__["octavia_cloud.request"](
-        "block-storage", method, f"/os-quota-sets/{project}", body={"quota_set": quotas} if quotas else None,
-        cloud_name=cloud_name, saltenv=saltenv,
-    )  # fmt: skip
-    return answer["quota_set"]
-
-
-def _texts(specs):
-    """Extra specs as Nova has them: texts, and a truth in the words of Nova."""
-    return {
-        name: value
-        if value is None or isinstance(value, str)
-        else str(value).lower()
-        if isinstance(value, bool)
-        else str(value)
-        for name, value in specs.items()
-    }
-
-
-def _sides(difference):
-    """``{field: {old, new}}`` the other way round, in depth."""
-
-    def side(tree, name):
-        return {
-            field: each[name] if set(each) == {"old", "new"} else side(each, name) for field, each in tree.items()
-        }  # fmt: skip
-
-    return {"old": side(difference, "old"), "new": side(difference, "new")}
-
-
-def _said(thing, changes, test, existed):
-    if not changes:
-        return f"The {thing} is as the pillar says"
-    verb = (
-        ("changed" if existed else "created") if not test else ("would be changed" if existed else "would be created")
-    )
-    return f"The {thing} {'was ' if not test else ''}{verb}"
+    test = __opts__["test"] if test is None else test
+    owner = __salt__["octavia_cloud.find"]("project", name, cloud_name=cloud_name, saltenv=saltenv)
+    label = f"volume quota {name}"
+    if not owner:
+        if not test:
+            raise CommandExecutionError(f"There is no project {name}: apply octavia.resources.identity first")
+        new = {quota: each["at_least"] if isinstance(each, dict) else each for quota, each in want.items()}
+        return {"changes": {label: {"old": None, "new": new}}, "comment": f"{label} would be set", "id": None}
+    path = f"/os-quota-sets/{owner['id']}"
+    have = __salt__["octavia_cloud.request"]("block-storage", "GET", path, None, cloud_name, None, saltenv)["quota_set"]
+    found = __salt__["octavia_cloud.difference"](have, want)
+    if not found:
+        return {"changes": {}, "comment": f"{label} is as it should be", "id": owner["id"]}
+    old, new = ({quota: each[side] for quota, each in found.items()} for side in ("old", "new"))
+    if not test:
+        body = {"quota_set": new}
+        __salt__["octavia_cloud.request"]("block-storage", "PUT", path, body, cloud_name, None, saltenv)
+    comment = f"{label} {'would be set' if test else 'set'}"
+    return {"changes": {label: {"old": old, "new": new}}, "comment": comment, "id": owner["id"]}

@@ -182,7 +182,7 @@ def is_known(entry, octavia):
 def _is_off(key, value):
     """Whether an ``enabled`` beside a key switches it off (TLS, cache encryption); value: the values of all keys."""
     section, _, name = key.rpartition(":")
-    return name != "enabled" and section not in ROLES and value.get(f"{section}:enabled") is False
+    return name != "enabled" and section not in (*ROLES, "resources") and value.get(f"{section}:enabled") is False
 
 
 def roles(saltenv=None):

@@ -39,6 +39,7 @@ MODULES = (
     "octaviav2",
     "octavia_health",
     "octavia_probe",
+    "octavia_image",
 )
 #: Versions of Octavia by what changed in them: Debian 12, the last [neutron] of old form, the first of the new one,
 #: Debian 13, and one that is newer than this formula knows.

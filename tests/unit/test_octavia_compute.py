@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     PublicFormat,
 )
+from fake_cloud import PROJECT, USER, FakeCloud
+from formula import GONE, Host, changed, shared
 from salt.exceptions import CommandExecutionError
 
 ED25519 = ed25519.Ed25519PrivateKey.generate()
@@ -73,17 +75,6 @@ def test_who_knows_better_says_so(compute):
 
 def test_the_arithmetic_is_said_in_words(compute):
     assert compute.needed(100)["compute"]["instances"]["why"] == "100 load balancers x 1, and 10 to fail over"
-
-
-def test_quotas_are_raised_and_never_lowered(compute):
-    have = {"instances": 10, "cores": 500, "ram": -1}
-    want = {"instances": 110, "cores": 110, "ram": 110, "server_groups": 10}
-    assert compute.raised(have, want) == {"instances": {"old": 10, "new": 110}}
-
-
-def test_quotas_are_lowered_when_told_to_but_no_limit_stays_none(compute):
-    have, want = {"instances": 110, "cores": 500, "ram": -1}, {"instances": 110, "cores": 110, "ram": 110}
-    assert compute.raised(have, want, exact=True) == {"cores": {"old": 500, "new": 110}}
 
 
 # --- the key pair
@@ -151,3 +142,186 @@ def test_what_is_no_key_for_ssh_is_one_line_without_a_word_of_it(compute, what, 
 def test_a_comment_does_not_make_another_key(compute):
     assert compute.same_key("ssh-ed25519 AAAA", "ssh-ed25519 AAAA octavia@ctl01\n")
     assert not compute.same_key("ssh-ed25519 AAAA", "ssh-ed25519 AAAB")
+
+
+# --- in Nova, by the pillar
+
+
+KEY = text(KEYS["ed25519"], PrivateFormat.OpenSSH)
+OTHER = text(KEYS["ecdsa"], PrivateFormat.OpenSSH)
+SIZE = {"ram": 1024, "vcpus": 1, "disk": 3, "os-flavor-access:is_public": False}
+
+
+@pytest.fixture
+def host(tmp_path):
+    host = Host(tmp_path, changed(shared(), **{"manager:controller_worker:amp_flavor_id": GONE}))
+    host.cloud_side = FakeCloud(host)
+    return host
+
+
+def say(host, **answers):
+    host.tree.update(changed(host.tree, **answers))
+
+
+def seen_to(host, test=False):
+    """All that the pillar wants of Nova; returns changes by thing."""
+    host.again()
+    found = {}
+    for entry in host.compute.wanted():
+        given = [entry["name"], entry["want"], entry["project"]]
+        if "function" in entry:
+            function = getattr(host.compute, entry["function"].partition(".")[2])
+            answer = function(*given, key=entry["key"], test=test)
+        else:
+            answer = host.cloud.present(entry["kind"], *given, key=entry["key"], test=test)
+        found.update(answer["changes"])
+    return found
+
+
+def with_quotas(host, **numbers):
+    quotas = {"instances": 10, "cores": 20, "ram": 51200, **numbers}
+    host.cloud_side.of("compute_quota").append({"id": PROJECT, **quotas})
+
+
+def test_an_empty_pillar_makes_a_private_flavor_and_quotas_and_no_key_pair(host):
+    with_quotas(host)
+    dry = seen_to(host, test=True)
+    assert host.cloud_side.calls == []
+    assert seen_to(host) == dry == {
+        "flavor amphora": {"old": None, "new": {**SIZE, "access": "service"}},
+        "compute quota service": {
+            "old": {"instances": 10, "cores": 20, "ram": 51200},
+            "new": {"instances": 110, "cores": 110, "ram": 112640},
+        },
+    }  # fmt: skip
+    (flavor,) = host.cloud_side.of("flavor")
+    assert flavor["description"] == host.cloud.MARK and host.cloud_side.access == {flavor["id"]: [PROJECT]}
+    host.cloud_side.calls.clear()
+    assert seen_to(host) == {} and host.cloud_side.calls == []
+
+
+def test_quotas_are_raised_and_not_lowered_and_no_limit_stays(host):
+    with_quotas(host, instances=50, cores=500, ram=-1)
+    assert seen_to(host)["compute quota service"] == {"old": {"instances": 50}, "new": {"instances": 110}}
+
+
+def test_quotas_are_lowered_when_the_pillar_says_exact(host):
+    with_quotas(host, instances=110, cores=500, ram=112640)
+    say(host, **{"resources:quotas:exact": True})
+    assert seen_to(host)["compute quota service"] == {"old": {"cores": 500}, "new": {"cores": 110}}
+
+
+def test_quotas_follow_the_topology_and_the_drivers_of_octavia_conf(host):
+    say(host, config={"controller_worker": {"loadbalancer_topology": "ACTIVE_STANDBY"}})
+    say(host, **{
+        "nova:enable_anti_affinity": True, "resources:load_balancers": 500, "cinder:volume_size": 10,
+        "manager:controller_worker:volume_driver": "volume_cinder_driver",
+    })  # fmt: skip
+    found = numbers(host.compute.quotas())
+    assert found["compute"]["instances"] == 1100 and found["compute"]["server_groups"] == 500
+    assert found["volume"] == {"volumes": 1100, "gigabytes": 11000}
+    assert numbers(host.compute.quotas(10, "SINGLE"))["compute"]["instances"] == 20
+
+
+def test_volumes_have_quotas_where_amphorae_boot_from_them(host):
+    with_quotas(host, instances=-1, cores=-1, ram=-1)
+    host.cloud_side.of("volume_quota").append({"volumes": 10, "gigabytes": -1})
+    say(host, **{"manager:controller_worker:volume_driver": "volume_cinder_driver"})
+    seen = seen_to(host)
+    assert seen["volume quota service"] == {"old": {"volumes": 10}, "new": {"volumes": 110}}
+    assert seen_to(host) == {}
+
+
+def test_a_flavor_of_another_size_is_refused_and_stays(host):
+    with_quotas(host)
+    seen_to(host)
+    say(host, **{"resources:compute:flavor:ram": 2048})
+    host.cloud_side.calls.clear()
+    with pytest.raises(CommandExecutionError) as caught:
+        seen_to(host)
+    assert "flavor amphora has ram 1024 and not 2048, which cannot be changed" in str(caught.value)
+    assert "octavia:resources:compute:flavor" in str(caught.value) and host.cloud_side.calls == []
+
+
+def test_extra_specs_are_set_and_those_of_others_stay(host):
+    with_quotas(host, instances=-1, cores=-1, ram=-1)
+    seen_to(host)
+    (flavor,) = host.cloud_side.of("flavor")
+    flavor["extra_specs"] = {"theirs": "1"}
+    say(host, **{"resources:compute:flavor:extra_specs": {"hw_rng:allowed": True, "quota:cpu_shares": 5}})
+    assert seen_to(host)["flavor amphora"]["new"] == {
+        "extra_specs": {"hw_rng:allowed": "true", "quota:cpu_shares": "5"},
+    }  # fmt: skip
+    assert flavor["extra_specs"] == {"theirs": "1", "hw_rng:allowed": "true", "quota:cpu_shares": "5"}
+    assert seen_to(host) == {}
+
+
+def test_access_that_was_taken_away_comes_back(host):
+    with_quotas(host, instances=-1, cores=-1, ram=-1)
+    seen_to(host)
+    host.cloud_side.access.clear()
+    wanted = {"flavor amphora": {"old": {"access": None}, "new": {"access": "service"}}}
+    assert seen_to(host, test=True) == wanted
+    assert seen_to(host) == wanted and seen_to(host) == {}
+
+
+def test_a_flavor_that_the_pillar_has_by_id_is_taken_as_it_is(host):
+    with_quotas(host, instances=-1, cores=-1, ram=-1)
+    theirs = {"id": "65", "name": "m1.amphora", **SIZE, "ram": 4096, "os-flavor-access:is_public": True}
+    host.cloud_side.of("flavor").append(theirs)
+    say(host, **{"manager:controller_worker:amp_flavor_id": "65"})
+    assert seen_to(host) == {} and len(host.cloud_side.of("flavor")) == 1
+    say(host, **{"resources:compute:flavor:ram": 1024})
+    with pytest.raises(CommandExecutionError, match="flavor m1.amphora has ram 4096 and not 1024"):
+        seen_to(host)
+
+
+def test_an_id_that_nova_does_not_have_is_one_line(host):
+    say(host, **{"manager:controller_worker:amp_flavor_id": "66"})
+    with pytest.raises(CommandExecutionError, match="^octavia:manager:controller_worker:amp_flavor_id: Nova has no"):
+        seen_to(host)
+
+
+def test_a_key_pair_is_made_of_the_private_key_for_the_service_user(host):
+    with_quotas(host, instances=-1, cores=-1, ram=-1)
+    say(host, **{"manager:ssh:private_key": KEY})
+    public = ED25519.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+    seen = seen_to(host)
+    assert seen["keypair octavia_ssh_key"] == {"old": None, "new": {"public_key": public}}
+    (pair,) = host.cloud_side.of("keypair")
+    assert (pair["user_id"], pair["public_key"], pair["name"]) == (USER, public, "octavia_ssh_key")
+    assert "PRIVATE" not in str(seen)
+    assert seen_to(host) == {}
+
+
+def test_a_key_pair_has_the_name_that_octavia_conf_has(host):
+    say(host, **{"manager:ssh:private_key": KEY, "manager:controller_worker:amp_ssh_key_name": "mine"})
+    assert host.compute.wanted()[-1]["name"] == "mine" == host.compute.key_name()
+
+
+def test_another_key_of_that_name_is_reported_and_replaced_only_when_told_to(host):
+    with_quotas(host, instances=-1, cores=-1, ram=-1)
+    say(host, **{"manager:ssh:private_key": KEY})
+    seen_to(host)
+    say(host, **{"manager:ssh:private_key": OTHER})
+    with pytest.raises(CommandExecutionError) as caught:
+        seen_to(host)
+    assert str(caught.value) == (
+        "octavia:manager:ssh:private_key: Nova has another key called octavia_ssh_key (fa:ke): set "
+        "octavia:resources:compute:keypair:replace, or say another name at "
+        "octavia:manager:controller_worker:amp_ssh_key_name"
+    )
+    say(host, **{"resources:compute:keypair:replace": True})
+    dry = seen_to(host, test=True)
+    assert seen_to(host) == dry and list(dry) == ["keypair octavia_ssh_key"]
+    (pair,) = host.cloud_side.of("keypair")
+    assert pair["public_key"].startswith("ecdsa-sha2-nistp256 ")
+    assert seen_to(host) == {}
+
+
+def test_in_an_empty_cloud_a_dry_run_shows_all_of_it(host):
+    host.cloud_side.there.clear()
+    say(host, **{"manager:ssh:private_key": KEY})
+    assert {name: change["old"] for name, change in seen_to(host, test=True).items()} == {
+        "flavor amphora": None, "compute quota service": None, "keypair octavia_ssh_key": None,
+    }  # fmt: skip
