@@ -421,7 +421,14 @@ def host(saltenv=None):
     if not __salt__["octavia_pillar.roles"](saltenv):
         return []
     faults = [*_release_faults(saltenv)] or __salt__["octavia_fit.release"](saltenv, ask=True)["faults"]
-    return [fault for fault in (*faults, *_file_faults(saltenv), _database_fault(saltenv)) if fault]
+    faults = [*faults, *_file_faults(saltenv), *_interface_faults(saltenv), _database_fault(saltenv)]
+    return [fault for fault in faults if fault]
+
+
+def _interface_faults(saltenv):
+    if not __salt__["octavia_pillar.values"](saltenv).get("manager:interface:enabled"):
+        return []
+    return __salt__["octavia_interface.faults"](saltenv)
 
 
 def _release_faults(saltenv):

@@ -8,6 +8,7 @@ import os
 import pwd
 import tempfile
 
+import jinja2
 from salt.exceptions import CommandExecutionError
 
 
@@ -35,6 +36,33 @@ def read(path):
         return None
     with open(path, encoding="utf-8", errors="replace") as stream:
         return stream.read()
+
+
+def fill(name, facts, saltenv=None):
+    """
+    Return the text of a template of the formula, filled in.
+
+    name
+        Its name below ``octavia/files``.
+
+    facts
+        Its variables, as a dict; one that is missing is an error.
+
+    Raises CommandExecutionError when the template is missing.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_file.fill interface-others.network.jinja '{name: o-hm0}'
+    """
+    url, saltenv = f"salt://octavia/files/{name}", saltenv or __opts__.get("saltenv") or "base"
+    path = __salt__["cp.cache_file"](url, saltenv)
+    if not path:
+        raise CommandExecutionError(f"{url} is not on the file server (saltenv {saltenv})")
+    # files of a host, and no pages of a browser
+    settings = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)  # noqa: S701
+    return settings.from_string(read(path)).render(facts)
 
 
 def note(path):

@@ -39,7 +39,7 @@ def together(saltenv=None):
             warnings.append(f"octavia:api:auth_strategy: is {value['api:auth_strategy']}, so the API lets everybody in")
     if "manager" in sections:
         targets = __salt__["octavia_conf.heartbeat_targets"](saltenv)
-        faults += [*_jobboard(value), *_times(value), *_health_managers(targets)]
+        faults += [*_jobboard(value), *_times(value), *_health_managers(targets), *_interface(value)]
     if value.get("identity:insecure"):
         warnings.append("octavia:identity:insecure: is true, so whoever answers for Keystone learns the password")
     return {"faults": [f"octavia:{fault}" for fault in faults], "warnings": warnings}
@@ -128,6 +128,32 @@ def _times(value):
             f"manager:house_keeping:cert_expiry_buffer: must be below the {valid} s of "
             "octavia:certificates:cert_validity_time, else every certificate is rotated all the time"
         )
+
+
+def _interface(value):
+    if not value.get("manager:interface:enabled"):
+        return
+    said = value.get("manager:interface:address")
+    address = said and ipaddress.ip_address(said)
+    bind = value.get("manager:health_manager:bind_ip")
+    bind = bind and ipaddress.ip_address(bind)
+    if address and bind and not bind.is_unspecified and bind != address:
+        yield (
+            f"manager:health_manager:bind_ip: is {bind}, and octavia:manager:interface:address is {address}; leave one "
+            "of them out"
+        )
+    for route in value.get("manager:interface:routes", ()):
+        network, _, gateway = str(route).partition(" via ")
+        try:
+            to = ipaddress.ip_network(network)
+            through = gateway and ipaddress.ip_address(gateway)
+        except ValueError:
+            yield f"manager:interface:routes: has {route!r}, must be a network, or '<network> via <address>'"
+            continue
+        if not to.prefixlen:
+            yield f"manager:interface:routes: has {network}, and a default route does not belong on this interface"
+        elif through and through.version != to.version:
+            yield f"manager:interface:routes: has {route!r}, where one is IPv4 and the other IPv6"
 
 
 def _health_managers(targets):

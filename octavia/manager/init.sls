@@ -3,3 +3,4 @@ include:
   - octavia.manager.worker
   - octavia.manager.health_manager
   - octavia.manager.housekeeping
+  - octavia.manager.interface

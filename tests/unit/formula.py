@@ -40,6 +40,9 @@ MODULES = (
     "octavia_health",
     "octavia_probe",
     "octavia_image",
+    "octavia_firewall",
+    "octavia_port",
+    "octavia_interface",
 )
 #: Versions of Octavia by what changed in them: Debian 12, the last [neutron] of old form, the first of the new one,
 #: Debian 13, and one that is newer than this formula knows.
@@ -179,6 +182,7 @@ class Host:
             "run_dir": str(self.root / "run"),
             "api_uwsgi": str(etc / "uwsgi.ini"),
             "unit_dir": str(self.root / "systemd"),
+            "networkd_dir": str(self.root / "networkd"),
             "api_unit": str(etc / "unit.conf"),
             "user": "root",
             "group": "root",
