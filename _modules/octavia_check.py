@@ -71,6 +71,7 @@ def pillar(saltenv=None):
         faults += _disagreeing(answers) + _missing(answers, saltenv)
         fit = __salt__["octavia_fit.together"](saltenv)
         faults += fit["faults"]
+        faults += __salt__["octavia_resources.faults"](saltenv)
         warnings += _unprotected(saltenv) + fit["warnings"] + __salt__["octavia_fit.release"](saltenv)["warnings"]
     return {"faults": faults, "warnings": warnings}
 
@@ -189,7 +190,7 @@ def _everything_said(tree, keys, saltenv):
         yield key, [(place, value) for place, value in found if value is not None]
 
 
-_WRITTEN_OUT = ("boolean", "integer", "port", "number", "list", "members", "mapping", "any")
+_WRITTEN_OUT = ("boolean", "integer", "port", "number", "list", "members", "mapping", "mappings", "any")
 
 
 def _value_at(tree, key):
@@ -217,7 +218,7 @@ def _wrong(spec, value, facts):
         return next((f"entry {number} {fault}" for number, fault in faults if fault), None)
     expected = {
         "boolean": bool, "integer": int, "port": int, "number": (int, float), "list": list, "members": list,
-        "texts": str, "mapping": dict,
+        "texts": str, "mapping": dict, "mappings": list,
     }.get(kind, (str, int, float))  # fmt: skip
     # YAML reads 0123 as 83
     if spec.get("secret") and isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -225,7 +226,7 @@ def _wrong(spec, value, facts):
     if not isinstance(value, expected) or (isinstance(value, bool) and kind != "boolean"):
         article = {
             "integer": "an integer", "address": "an IP address", "members": "a list of {host, port}",
-            "texts": "a text or a list",
+            "texts": "a text or a list", "mappings": "a list of mappings",
         }  # fmt: skip
         want = article.get(kind) or ("a text" if expected == (str, int, float) else f"a {kind}")
         return f"is {_kind(value)}, must be {want}"
@@ -234,6 +235,9 @@ def _wrong(spec, value, facts):
         if strange:
             return f"has {_plain(strange[0])}, must have {', '.join(spec['names'])} only"
         return _wrong_mapping(value)
+    if kind == "mappings":
+        faults = ((number, _wrong_entry(item, spec["names"])) for number, item in enumerate(value, 1))
+        return next((f"entry {number} {fault}" for number, fault in faults if fault), None)
     if kind == "port" and not 1 <= value <= 65535:
         return f"is {value}, must be a port between 1 and 65535"
     if "min" in spec and kind != "list" and value < spec["min"]:
@@ -297,6 +301,18 @@ def _wrong_mapping(mapping):
             return f"has {plain} with a comma, which octavia.conf cannot hold there"
         if fault := _unfit_for_a_line(value):
             return f"has {plain}, which {fault}"
+    return None
+
+
+def _wrong_entry(entry, names):
+    """What is wrong with one of a list of mappings."""
+    if not isinstance(entry, dict):
+        return f"is {_kind(entry)}, must be {{{', '.join(names)}}}"
+    for name, value in entry.items():
+        if name not in names:
+            return f"has {_plain(name)}, must have {', '.join(names)} only"
+        if isinstance(value, (dict, list, bool)) or value is None:
+            return f"has {name} as {_kind(value)}, must be a text or a number"
     return None
 
 

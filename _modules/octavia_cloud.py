@@ -25,7 +25,7 @@ from salt.exceptions import CommandExecutionError
 _PATIENCE = 300
 
 # What tells a resource of octavia.resources from one that was there before.
-MARK = "Made by salt-formula-octavia"
+_MARK = "Made by salt-formula-octavia"
 
 # Kinds that are told apart by other fields than a name, and the one of them by which the API is asked for a list.
 _BY = {
@@ -409,13 +409,16 @@ def absent(kind, name, want=None, project=None, refs=None, marked=False, test=No
     changes = {label: {"old": {"id": have["id"]}, "new": None}}
     if test:
         return {"changes": changes, "comment": f"{label} would be deleted", "id": have["id"]}
+    if kind == "router":
+        _plug("remove", have, have["interfaces"], cloud_name, saltenv)
     delete(kind, have["id"], cloud_name, saltenv)
     return {"changes": changes, "comment": f"{label} deleted", "id": None}
 
 
 def mark():
     """
-    Return the description by which a resource of octavia.resources is known.
+    Return the text by which a resource is known to be made by octavia.resources: as its description, or where it has
+    none as a property of that name.
 
     CLI Example:
 
@@ -423,12 +426,12 @@ def mark():
 
         salt-call octavia_cloud.mark
     """
-    return MARK
+    return _MARK
 
 
 def is_ours(resource):
     """
-    Tell whether octavia.resources has made a resource: by its description, or a property of that name.
+    Tell whether octavia.resources has made a resource.
 
     resource
         As ``find`` returns it.
@@ -439,7 +442,7 @@ def is_ours(resource):
 
         salt-call octavia_cloud.is_ours '{description: Made by salt-formula-octavia}'
     """
-    return resource.get("description") == MARK
+    return resource.get("description") == _MARK
 
 
 def difference(have, want, exact=False):
@@ -469,6 +472,11 @@ def difference(have, want, exact=False):
             lacking, superfluous = _rules(have, new, exact)
             if lacking or superfluous:
                 found[field] = {"old": [_said(each) for each in superfluous], "new": [_said(each) for each in lacking]}
+        elif field == "interfaces":
+            # those of others are not ours to take away
+            lacking = [each for each in new if each not in (old or ())]
+            if lacking:
+                found[field] = {"old": old or [], "new": [*(old or ()), *lacking]}
         elif isinstance(new, dict) and "at_least" in new:
             if old != -1 and (old is None or old < new["at_least"]):
                 found[field] = {"old": old, "new": new["at_least"]}
@@ -594,7 +602,10 @@ def _sought(kind, name, fields, project, lacking, cloud_name, saltenv):
         of = _ask("project", cloud_name, saltenv, name=name, domain=_domain(saltenv))
         return resources(kind, cloud_name, saltenv, id=of)[0] if of else None
     if kind not in _BY:
-        return find(kind, name, project, cloud_name, saltenv)
+        found = find(kind, name, project, cloud_name, saltenv)
+        if found and kind == "router":
+            found["interfaces"] = [subnet for subnet, _ in _interfaces(found["id"], cloud_name, saltenv)]
+        return found
     same, asked = _BY[kind]
     if lacking:
         return None
@@ -618,7 +629,9 @@ def _made(kind, name, body, project, cloud_name, saltenv):
     rules = body.pop("rules", None)
     if kind not in _BY:
         body["name"] = name
+    interfaces = body.pop("interfaces", ())
     made = create(kind, body, project, cloud_name, saltenv)
+    _plug("add", made, interfaces, cloud_name, saltenv)
     if rules is not None:
         _add_rules(made, _rules(made, rules, False)[0], project, cloud_name, saltenv)
     return made
@@ -636,8 +649,27 @@ def _change(kind, have, want, found, exact, cloud_name, saltenv):
         _add_rules(have, lacking, have.get("project_id"), cloud_name, saltenv)
         for each in superfluous:
             delete("security_group_rule", each["id"], cloud_name, saltenv)
+    subnets = body.pop("interfaces", ())
+    _plug("add", have, [each for each in subnets if each not in have["interfaces"]], cloud_name, saltenv)
     if body:
         update(kind, have["id"], body, cloud_name, saltenv)
+
+
+def _interfaces(router, cloud_name, saltenv):
+    """Subnets that a router is in, and its ports there."""
+    ports = resources("port", cloud_name, saltenv, device_id=router)
+    return [
+        (fixed["subnet_id"], port["id"])
+        for port in ports
+        if "router_interface" in port["device_owner"] or "router_replicated_interface" in port["device_owner"]
+        for fixed in port["fixed_ips"]
+    ]
+
+
+def _plug(verb, router, subnets, cloud_name, saltenv):
+    for subnet in subnets:
+        path = f"/routers/{router['id']}/{verb}_router_interface"
+        request("network", "PUT", path, {"subnet_id": subnet}, cloud_name, saltenv=saltenv)
 
 
 def _add_rules(group, rules, project, cloud_name, saltenv):

@@ -1,5 +1,8 @@
-#!yaml
 include:
+{%- if pillar | traverse("octavia:resources") %}
+  # what the roles need in the cloud comes before them
+  - octavia.resources
+{%- endif %}
   - octavia.client
   - octavia.db.create
   - octavia.api

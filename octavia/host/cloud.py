@@ -772,7 +772,10 @@ def _plain(kind, item):
             "domain_id": scope.get("domain", {}).get("id"),
         }
         return {**flat, "id": _assignment(flat)}
-    return {field: value for field, value in item.items() if field != "links"}
+    found = {field: value for field, value in item.items() if field != "links"}
+    if kind.one == "router":
+        found["external_network_id"] = (item.get("external_gateway_info") or {}).get("network_id")
+    return found
 
 
 def _assignment(fields):
@@ -788,7 +791,10 @@ def _apart(kind, body):
     """A body without the fields that are set by requests of their own, and those fields."""
     apart = {"network": ["tags"], "compute": ["extra_specs"]}.get(kind.service, [])
     apart = {field: body[field] for field in apart if field in body}
-    return {field: value for field, value in body.items() if field not in apart}, apart
+    rest = {field: value for field, value in body.items() if field not in apart}
+    if kind.one == "router" and "external_network_id" in rest:
+        rest["external_gateway_info"] = {"network_id": rest.pop("external_network_id")}
+    return rest, apart
 
 
 def _pointer(field):

@@ -14,7 +14,7 @@ ROLES = ("api", "manager", "driver_agent", "client")
 SERVICES = {"api", "worker", "health_manager", "housekeeping", "driver_agent"}
 TYPES = {
     *("string", "integer", "number", "boolean", "list", "texts", "mapping", "host", "address", "port", "file", "path"),
-    *("name", "members", "release", "any"),
+    *("name", "members", "mappings", "release", "any"),
 }
 #: What an entry of `keys` in conf.yaml may say, and of which type.
 SPEC = {

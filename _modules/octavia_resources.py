@@ -1,0 +1,102 @@
+"""
+What Octavia needs in the cloud, as one list from the pillar: projects, users, networks, flavors, images.
+"""
+
+from salt.exceptions import CommandExecutionError
+
+# In this order they are made, and in the other one taken away.
+PARTS = ("identity", "network", "compute", "image")
+
+
+def plan(service, saltenv=None):
+    """
+    Return what is wanted of one service, from the pillar alone, in the order in which it is made, as a list of dicts:
+
+    kind, name, want, project, refs, initial, exact, key
+        As for ``octavia_cloud.present``; what is not said is left out.
+
+    by
+        The function that ensures it, where that is another one. It takes the same arguments.
+
+    secret
+        Key of a value that goes to this function as ``password``.
+
+    service
+        ``identity``, ``network``, ``compute`` or ``image``.
+
+    Raises CommandExecutionError, in one line that names the pillar key, for what can never be.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_resources.plan network
+    """
+    if service not in PARTS:
+        raise CommandExecutionError(f"{service} is no part of octavia.resources; there is: {', '.join(PARTS)}")
+    return __salt__[f"octavia_{service}.wanted"](saltenv)
+
+
+def faults(saltenv=None):
+    """
+    Return what keeps the pillar from being a plan, as a list of lines that name the key.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_resources.faults
+    """
+    if not __salt__["octavia_pillar.values"](saltenv).get("resources:enabled"):
+        return []
+    found = []
+    for service in PARTS:
+        try:
+            plan(service, saltenv)
+        except CommandExecutionError as exc:
+            found.append(str(exc))
+    return found
+
+
+def ensure(entry, test=True, saltenv=None):
+    """
+    Ensure one entry of a plan, and return what ``octavia_cloud.present`` does.
+
+    entry
+        As ``plan`` has it.
+
+    test
+        Only tell.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_resources.ensure '{kind: role, name: load-balancer_member, want: {}}'
+    """
+    entry = dict(entry)
+    function, secret = entry.pop("by", "octavia_cloud.present"), entry.pop("secret", None)
+    value = __salt__["octavia_pillar.values"](saltenv)
+    if secret:
+        entry["password"] = value[secret]
+    return __salt__[function](**entry, test=test, cloud_name=value["resources:cloud"], saltenv=saltenv)
+
+
+def remove(entry, test=True, saltenv=None):
+    """
+    Take away what one entry of a plan has made, and leave what was there before. Returns what ``octavia_cloud.absent``
+    does.
+
+    entry, test
+        As for ``ensure``. It may say ``gone``, the function that does it where that is another one.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_resources.remove '{kind: role, name: load-balancer_member, want: {}}'
+    """
+    fields = {name: entry[name] for name in ("kind", "name", "want", "project", "refs") if name in entry}
+    function = entry.get("gone", "octavia_cloud.absent")
+    cloud = __salt__["octavia_pillar.values"](saltenv)["resources:cloud"]
+    return __salt__[function](**fields, marked=True, test=test, cloud_name=cloud, saltenv=saltenv)

@@ -1,0 +1,2 @@
+{%- set service = "compute" %}
+{%- include "octavia/resources/part.jinja" %}

@@ -1,0 +1,2 @@
+{%- set service = "identity" %}
+{%- include "octavia/resources/part.jinja" %}

@@ -1,0 +1,2 @@
+{%- set service = "image" %}
+{%- include "octavia/resources/part.jinja" %}

@@ -1,0 +1,2 @@
+{%- set service = "network" %}
+{%- include "octavia/resources/part.jinja" %}
