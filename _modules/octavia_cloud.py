@@ -25,7 +25,7 @@ from salt.exceptions import CommandExecutionError
 _PATIENCE = 300
 
 # What tells a resource of octavia.resources from one that was there before.
-_MARK = "Made by salt-formula-octavia"
+_MARK = "made by salt-formula-octavia"
 
 # Kinds that are told apart by other fields than a name, and the one of them by which the API is asked for a list.
 _BY = {
@@ -316,7 +316,7 @@ def present(
 
     refs
         Fields that hold the id of another resource: ``{"network_id": ["network", "lb-mgmt-net", "service"]}``, kind,
-        name or id, and project; or a list of such.
+        name or id, and project; or a list of such. A service is referred to by its type.
 
     initial
         Fields for a new one, which are not compared.
@@ -346,7 +346,8 @@ def present(
     names = {field: _named(ref) for field, ref in refs.items()}
     have = _sought(kind, name, {**want, **ids}, project, absent_ones, cloud_name, saltenv)
     if have is None:
-        changes = {label: {"old": None, "new": _shown({**want, **names})}}
+        born = {field: value for field, value in (initial or {}).items() if field != "description"}
+        changes = {label: {"old": None, "new": _shown({**born, **want, **names})}}
         if test:
             return {"changes": changes, "comment": f"{label} would be made", "id": None}
         if absent_ones:
@@ -440,7 +441,7 @@ def is_ours(resource):
 
     .. code-block:: bash
 
-        salt-call octavia_cloud.is_ours '{description: Made by salt-formula-octavia}'
+        salt-call octavia_cloud.is_ours '{description: made by salt-formula-octavia}'
     """
     return resource.get("description") == _MARK
 
@@ -568,6 +569,9 @@ def _resolved(refs, cloud_name, saltenv):
         for kind, name, *project in ref if several else [ref]:
             if kind == "project":
                 one = _ask("project", cloud_name, saltenv, name=name, domain=_domain(saltenv))
+            elif kind == "service":
+                one = _sought(kind, name, {"type": name}, None, (), cloud_name, saltenv)
+                one = one and one["id"]
             else:
                 one = find(kind, name, *project, cloud_name=cloud_name, saltenv=saltenv)
                 one = one and one["id"]

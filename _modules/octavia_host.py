@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 # The Debian package that brings a library, to be named when it is missing.
 PACKAGES = {
     "alembic": "python3-alembic",
+    "keystoneauth1": "python3-openstacksdk",
     "octavia": "python3-octavia",
     "openstack": "python3-openstacksdk",
     "oslo_config": "python3-oslo.config",

@@ -233,15 +233,20 @@ def endpoint_delete(service, interface, region, cloud_name=None, saltenv=None):
     return bool(found)
 
 
-def user_ensured(name, want=None, password=None, initial=None, test=None, cloud_name=None, saltenv=None, **_other):
+def user_ensured(
+    name, want=None, project=None, initial=None, password=None, key=None, test=None, cloud_name=None, saltenv=None
+):
     """
     Ensure that a user is there and has this password. Returns what ``octavia_cloud.present`` does.
 
     Keystone shows no password. Whether an existing user has the wanted one is asked, by a request for a token, only
     while a note on this host, which holds a digest, does not say that it was so with this password already.
 
-    name, want, initial, test, cloud_name
+    name, want, initial, key, test, cloud_name
         As for ``octavia_cloud.present``.
+
+    project
+        Has no meaning for a user.
 
     password
         None leaves it alone. Not from a command line, which others see.
@@ -255,23 +260,23 @@ def user_ensured(name, want=None, password=None, initial=None, test=None, cloud_
     test = __opts__["test"] if test is None else test
     initial = {**(initial or {}), **({"password": password} if password else {})}
     asked = {"cloud_name": cloud_name, "saltenv": saltenv}
-    found = __salt__["octavia_cloud.present"]("user", name, want or {}, initial=initial, test=test, **asked)
+    found = __salt__["octavia_cloud.present"]("user", name, want or {}, initial=initial, key=key, test=test, **asked)
     if not password:
         return found
     label = f"user {name}"
-    made = label in found["changes"] and found["changes"][label]["old"] is None
-    if made:
-        found["changes"][label]["new"]["password"] = "(hidden)"
-    elif not _is_noted(found["id"], password, saltenv):
-        if not __salt__["octavia_cloud.authenticates"](found["id"], password, **asked):
+    right = label in found["changes"] and found["changes"][label]["old"] is None
+    if not right:
+        if _is_noted(found["id"], password, saltenv):
+            return found
+        right = __salt__["octavia_cloud.authenticates"](found["id"], password, **asked)
+        if not right:
             change = found["changes"].setdefault(label, {"old": {}, "new": {}})
             change["old"]["password"], change["new"]["password"] = "(hidden)", "(hidden, changed)"
             found["comment"] = f"{label} {'would be changed' if test else 'changed'}: {', '.join(change['new'])}"
             if not test:
                 __salt__["octavia_cloud.update"]("user", found["id"], {"password": password}, **asked)
-    elif not found["changes"]:
-        return found
-    if not test:
+                right = True
+    if right and found["id"] and not __opts__["test"]:
         _note(found["id"], password, saltenv)
     return found
 
@@ -297,7 +302,7 @@ def wanted(saltenv=None):
         {"kind": "project", "name": project, "want": {"enabled": True}, "initial": mark,
          "key": "octavia:identity:tenant"},
         {"kind": "user", "name": user, "want": {"enabled": True}, "initial": mark, "key": "octavia:identity:user",
-         "by": "octavia_identity.user_ensured", "secret": "identity:password"},
+         "function": "octavia_identity.user_ensured", "secret": "identity:password"},
     ]  # fmt: skip
     for key in ("resources:identity:roles", "resources:identity:lb_roles"):
         # the administrator's role is there, or is called otherwise: nobody wants a second one

@@ -217,6 +217,12 @@ def wanted(saltenv=None):
     router = get("router:name")
     if router:
         entries.append(_router(get, router, subnet, project, own))
+    exact = value["resources:quotas:exact"]
+    quotas = __salt__["octavia_compute.quotas"](saltenv=saltenv)["network"]
+    entries.append(
+        {"kind": "network_quota", "name": project, "key": "octavia:resources:load_balancers",
+         "want": {name: each["needed"] if exact else {"at_least": each["needed"]} for name, each in quotas.items()}}
+    )  # fmt: skip
     return entries
 
 

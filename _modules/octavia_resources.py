@@ -15,8 +15,9 @@ def plan(service, saltenv=None):
     kind, name, want, project, refs, initial, exact, key
         As for ``octavia_cloud.present``; what is not said is left out.
 
-    by
-        The function that ensures it, where that is another one. It takes the same arguments.
+    function
+        The one that ensures it, where that is another one. It takes ``name``, ``want``, ``project``, ``initial`` and
+        ``key``, if they are said, ``kind`` of a quota, and ``test``, ``cloud_name`` and ``saltenv``.
 
     secret
         Key of a value that goes to this function as ``password``.
@@ -34,7 +35,11 @@ def plan(service, saltenv=None):
     """
     if service not in PARTS:
         raise CommandExecutionError(f"{service} is no part of octavia.resources; there is: {', '.join(PARTS)}")
-    return __salt__[f"octavia_{service}.wanted"](saltenv)
+    try:
+        function = __salt__[f"octavia_{service}.wanted"]
+    except KeyError:
+        return []
+    return function(saltenv)
 
 
 def faults(saltenv=None):
@@ -75,10 +80,13 @@ def ensure(entry, test=True, saltenv=None):
         salt-call octavia_resources.ensure '{kind: role, name: load-balancer_member, want: {}}'
     """
     entry = dict(entry)
-    function, secret = entry.pop("by", "octavia_cloud.present"), entry.pop("secret", None)
     value = __salt__["octavia_pillar.values"](saltenv)
+    function, secret, _gone = (entry.pop(name, None) for name in ("function", "secret", "gone"))
+    if function and not entry["kind"].endswith("_quota"):
+        del entry["kind"]
     if secret:
         entry["password"] = value[secret]
+    function = function or "octavia_cloud.present"
     return __salt__[function](**entry, test=test, cloud_name=value["resources:cloud"], saltenv=saltenv)
 
 

@@ -75,7 +75,7 @@ def test_a_good_pillar_has_no_fault_and_can_be_rendered(make, answers):
 
 GOOD = [
     "all_in_one", "api_cluster", "api_cluster_predecessor", "api_predecessor", "api_single", "certificates_pillar",
-    "client", "disabled", "empty", "every_key", "external", "manager_single",
+    "client", "disabled", "empty", "every_key", "external", "manager_single", "resources", "resources_purge",
 ]  # fmt: skip
 
 
