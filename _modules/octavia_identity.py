@@ -293,7 +293,7 @@ def wanted(saltenv=None):
         salt-call octavia_identity.wanted
     """
     value = __salt__["octavia_pillar.values"](saltenv)
-    if not value.get("identity:password"):
+    if value["resources:enabled"] and not value.get("identity:password"):
         raise CommandExecutionError("octavia:identity:password: is not set")
     mark = {"description": __salt__["octavia_cloud.mark"]()}
     user, project = value["identity:user"], value["identity:tenant"]
@@ -337,6 +337,8 @@ def _url(value):
     """Where this host's API is."""
     address = value.get("api:bind:address")
     if address in (None, *_ADDRESS_OF_NOBODY):
+        if not value["resources:enabled"]:
+            return None
         raise CommandExecutionError(
             "octavia:resources:identity:endpoints:public: is not set, nor internal and admin beside it, and "
             "octavia:api:bind:address is no address at which others reach the API"

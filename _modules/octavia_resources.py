@@ -35,11 +35,7 @@ def plan(service, saltenv=None):
     """
     if service not in PARTS:
         raise CommandExecutionError(f"{service} is no part of octavia.resources; there is: {', '.join(PARTS)}")
-    try:
-        function = __salt__[f"octavia_{service}.wanted"]
-    except KeyError:
-        return []
-    return function(saltenv)
+    return __salt__[f"octavia_{service}.wanted"](saltenv)
 
 
 def faults(saltenv=None):
