@@ -327,12 +327,11 @@ def verdicts(python):
 def test_what_is_wrong_is_one_line(python, verdicts, case):
     _, _, expected, *releases = BAD[case]
     major = int(python.table["octavia"].split(".")[0])
-    if releases and major not in releases[0]:
-        return
     found = verdicts[case]
     assert SECRET not in str(found)
-    assert len(found) == (1 if expected else 0), found
-    assert not expected or found[0].startswith(expected), found
+    as_said = len(found) == (1 if expected else 0) and (not expected or found[0].startswith(expected))
+    # what is said of some releases is not so in the others
+    assert as_said is (not releases or major in releases[0]), found
 
 
 def test_all_of_it_at_once_is_found_too(python, verdicts):
