@@ -46,6 +46,7 @@ MODULES = (
     "octavia_firewall",
     "octavia_port",
     "octavia_interface",
+    "octavia_image_build",
 )
 #: Versions of Octavia by what changed in them: Debian 12, the last [neutron] of old form, the first of the new one,
 #: Debian 13, and one that is newer than this formula knows.
