@@ -33,7 +33,7 @@ _BY = {
     "endpoint": (("service_id", "interface", "region_id"), "service_id"),
     "role_assignment": (("role_id", "user_id", "project_id"), "user_id"),
 }
-_QUOTAS = ("network_quota", "compute_quota")
+_QUOTAS = ("network_quota", "compute_quota", "volume_quota")
 
 # What no API changes once it is there.
 _FIXED = {
@@ -75,7 +75,7 @@ def resources(kind, cloud_name=None, saltenv=None, **scope):
     kind
         project, user, role, role_assignment, service, endpoint, domain; network, subnet, port, router, security_group
         (which holds its rules), security_group_rule, agent, network_quota; flavor (which holds its extra specs),
-        keypair, server, compute_quota; image; loadbalancer, listener, pool, healthmonitor, amphora.
+        keypair, server, compute_quota; volume_quota; image; loadbalancer, listener, pool, healthmonitor, amphora.
 
     cloud_name
         Who asks.

@@ -202,7 +202,7 @@ def wanted(saltenv=None):
     """
     Return what the pillar wants of Nova, and of Cinder where amphorae boot from volumes, as a list of dicts for
     ``octavia_resources``: ``kind``, ``name``, ``want``, ``project`` and ``key``. The fields of ``want`` are those of
-    the API; an entry that has ``function`` is seen to by that one.
+    the API; an entry that has ``function`` is seen to by that one, and taken away by that of ``gone``.
 
     Raises CommandExecutionError when the pillar's private key is none that OpenSSH knows.
 
@@ -220,8 +220,7 @@ def wanted(saltenv=None):
         if service == "network":
             continue
         want = {name: each["needed"] if exact else {"at_least": each["needed"]} for name, each in quotas.items()}
-        entry = _entry(f"{service}_quota", project, want, project, "octavia:resources:load_balancers")
-        found.append(entry if service == "compute" else {**entry, "function": "octavia_compute.volume_quota_present"})
+        found.append(_entry(f"{service}_quota", project, want, None, "octavia:resources:load_balancers"))
     if value.get("manager:ssh:private_key"):
         want = {
             "public_key": public_key(saltenv=saltenv),
@@ -229,7 +228,8 @@ def wanted(saltenv=None):
             "replace": value["resources:compute:keypair:replace"],
         }
         entry = _entry("keypair", key_name(saltenv), want, None, _KEYPAIR)
-        found.append({**entry, "function": "octavia_compute.keypair_present"})
+        entry.update(function="octavia_compute.keypair_present", gone="octavia_compute.keypair_absent")
+        found.append(entry)
     return found
 
 
@@ -582,21 +582,18 @@ def keypair_present(name, want, project=None, key=None, test=None, cloud_name=No
     return {"changes": {label: change}, "comment": f"{label} {verb}", "id": name}
 
 
-# --- Cinder, whose quotas the engine does not know
-
-
-def volume_quota_present(name, want, project=None, key=None, test=None, cloud_name=None, saltenv=None):
+def keypair_absent(name, want=None, kind=None, project=None, marked=False, test=None, cloud_name=None, saltenv=None):
     """
-    Ensure that a project may have so many volumes. Returns the same as ``octavia_cloud.present``.
+    Ensure that a user has no key pair of that name. Returns the same as ``octavia_cloud.present``.
 
-    name
-        Of the project, or its id.
+    name, want
+        As for ``keypair_present``.
 
-    want
-        ``{quota: number}``, or ``{quota: {"at_least": number}}`` for one that may be larger or without limit (-1).
-
-    project, key
+    kind, project
         Not used.
+
+    marked
+        Leave one that has another key.
 
     test
         As for ``octavia_cloud.present``.
@@ -605,24 +602,17 @@ def volume_quota_present(name, want, project=None, key=None, test=None, cloud_na
 
     .. code-block:: bash
 
-        salt-call octavia_compute.volume_quota_present service '{volumes: {at_least: 110}}' test=True
+        salt-call octavia_compute.keypair_absent octavia_ssh_key '{user: octavia}' test=True
     """
     test = __opts__["test"] if test is None else test
-    owner = __salt__["octavia_cloud.find"]("project", name, cloud_name=cloud_name, saltenv=saltenv)
-    label = f"volume quota {name}"
-    if not owner:
-        if not test:
-            raise CommandExecutionError(f"There is no project {name}: apply octavia.resources.identity first")
-        new = {quota: each["at_least"] if isinstance(each, dict) else each for quota, each in want.items()}
-        return {"changes": {label: {"old": None, "new": new}}, "comment": f"{label} would be set", "id": None}
-    path = f"/os-quota-sets/{owner['id']}"
-    have = __salt__["octavia_cloud.request"]("block-storage", "GET", path, None, cloud_name, None, saltenv)["quota_set"]
-    found = __salt__["octavia_cloud.difference"](have, want)
-    if not found:
-        return {"changes": {}, "comment": f"{label} is as it should be", "id": owner["id"]}
-    old, new = ({quota: each[side] for quota, each in found.items()} for side in ("old", "new"))
+    label = f"keypair {name}"
+    user = __salt__["octavia_cloud.find"]("user", want["user"], cloud_name=cloud_name, saltenv=saltenv)
+    have = keypair_get(name, user["id"], cloud_name, saltenv) if user else None
+    if not have:
+        return {"changes": {}, "comment": f"{label} is not there", "id": None}
+    if marked and not same_key(have["public_key"], want["public_key"]):
+        return {"changes": {}, "comment": f"{label} has another key and stays", "id": name}
     if not test:
-        body = {"quota_set": new}
-        __salt__["octavia_cloud.request"]("block-storage", "PUT", path, body, cloud_name, None, saltenv)
-    comment = f"{label} {'would be set' if test else 'set'}"
-    return {"changes": {label: {"old": old, "new": new}}, "comment": comment, "id": owner["id"]}
+        keypair_delete(name, user["id"], cloud_name, saltenv)
+    changes = {label: {"old": {"public_key": have["public_key"].strip()}, "new": None}}
+    return {"changes": changes, "comment": f"{label} {'would be deleted' if test else 'deleted'}", "id": None}

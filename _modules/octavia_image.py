@@ -35,7 +35,7 @@ _SILENCE, _UPLOAD, _SETTLE = 60, 3600, 30
 def wanted(saltenv=None):
     """
     Return what the pillar wants of Glance, as a list of dicts for ``octavia_resources``: ``kind``, ``name``, ``want``,
-    ``project``, ``key``, and ``function``, which sees to it.
+    ``project``, ``key``, ``function``, which sees to it, and ``gone``, which takes it away.
 
     CLI Example:
 
@@ -61,12 +61,15 @@ def wanted(saltenv=None):
     entries = []
     if said.get("build:enabled"):
         want["source"] = {"build": said["build:path"]}
-        entries.append(_entry("image_build", said["build:path"], {}, "octavia_image_build.present"))
-    return [*entries, _entry("image", said["name"], want, "octavia_image.image_present", value["identity:tenant"])]
+        entries.append(_entry("image_build", said["build:path"], {}, None, "octavia_image_build."))
+    return [*entries, _entry("image", said["name"], want, value["identity:tenant"], "octavia_image.image_")]
 
 
-def _entry(kind, name, want, function, project=None):
-    return {"kind": kind, "name": name, "want": want, "project": project, "key": _KEY, "function": function}
+def _entry(kind, name, want, project, functions):
+    return {
+        "kind": kind, "name": name, "want": want, "project": project, "key": _KEY,
+        "function": f"{functions}present", "gone": f"{functions}absent",
+    }  # fmt: skip
 
 
 def _source(said, part):
@@ -378,13 +381,16 @@ def image_present(name, want, project=None, key=None, test=None, cloud_name=None
     return {"changes": run.changes, "comment": run.comment(), "id": run.id}
 
 
-def image_absent(name, want=None, project=None, key=None, test=None, cloud_name=None, saltenv=None):
+def image_absent(name, want=None, kind=None, project=None, marked=True, test=None, cloud_name=None, saltenv=None):
     """
     Ensure that no image of ours is there, old ones, kernels and ramdisks included. Images that we have not made stay.
     Returns the same as ``octavia_cloud.present``.
 
-    name, want, key
-        For the comment; not used.
+    name
+        For the comment.
+
+    want, kind, marked
+        Not used: images of others never go.
 
     project
         Id or name of the project that owns them.

@@ -83,6 +83,46 @@ def present(name, want=None, project=None, key=None, test=None, cloud_name=None,
     return {"changes": changes, "comment": f"{label} {'would be made' if test else 'made'}", "id": None}
 
 
+def absent(name, want=None, kind=None, project=None, marked=True, test=None, cloud_name=None, saltenv=None):
+    """
+    Ensure that an image that was made here is not on this host any more; one that is no work of ours stays. Returns the
+    same as ``present``.
+
+    name
+        Its path.
+
+    test
+        Only tell.
+
+    want, kind, project, marked, cloud_name
+        Not used.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_image_build.absent /var/lib/octavia-image/amphora.qcow2 test=True
+    """
+    test = __opts__["test"] if test is None else test
+    label = f"image build {name}"
+    if not os.path.isfile(_note(name)):
+        return {"changes": {}, "comment": f"{label} is not there", "id": None}
+    changes = {label: {"old": {"built": __salt__["octavia_file.note"](_note(name)).get("built")}, "new": None}}
+    if not test:
+        ends = ("", ".sha256", ".log", ".lock")
+        # the note goes last: what is left of the others is known by it
+        for path in (*(f"{target}{end}" for target in _targets(name) for end in ends), _note(name)):
+            if os.path.exists(path):
+                os.unlink(path)
+    return {"changes": changes, "comment": f"{label} {'would be removed' if test else 'removed'}", "id": None}
+
+
+def _targets(path):
+    """Where the image is put, and what comes with it, as ``{path: name in the build}``."""
+    stem = os.path.splitext(path)[0]
+    return {path: "amphora.qcow2", **{f"{stem}.{part}": f"amphora.{part}" for part in _PARTS}}
+
+
 def _said(saltenv):
     value, prefix = __salt__["octavia_pillar.values"](saltenv), "resources:image:build:"
     said = {name.removeprefix(prefix): each for name, each in value.items() if name.startswith(prefix)}
@@ -220,8 +260,7 @@ def _why(log):
 def _take(said, work, saltenv):
     """Put what was made in its place; the note, by which it is known, last."""
     path = said["path"]
-    stem = os.path.splitext(path)[0]
-    made = {path: f"{work}/amphora.qcow2", **{f"{stem}.{part}": f"{work}/amphora.{part}" for part in _PARTS}}
+    made = {target: f"{work}/{name}" for target, name in _targets(path).items()}
     if not os.path.isfile(made[path]):
         raise CommandExecutionError(f"{_KEY}: disk-image-create made no image: see {path}.log")
     for old in (_note(path), *(f"{target}.sha256" for target in made)):

@@ -114,6 +114,8 @@ _KINDS = {
         owner="tenant_id",
     ),
     "compute_quota": _Kind("compute", "/os-quota-sets", "quota_set", single=True, microversion=_NOVA),
+    # the address of Cinder has the project of who asks in it, whatever version it is
+    "volume_quota": _Kind("block-storage", "/os-quota-sets", "quota_set", single=True),
     # Glance lists 25 of them when it is not asked for more
     "image": _Kind(
         "image", "/images", None, "images", same=("name", "owner"), query={"limit": 1000}, update="PATCH", owner="owner"

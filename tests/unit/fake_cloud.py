@@ -79,10 +79,6 @@ class FakeCloud:
         _, kind, id, *what = path.split("/")
         if kind == "images":
             return self._find("image", id)
-        if kind == "os-quota-sets":
-            (quota,) = self.of("volume_quota")
-            quota.update(body["quota_set"] if body else {})
-            return {"quota_set": quota}
         if what == ["os-flavor-access"]:
             return {"flavor_access": [{"flavor_id": id, "tenant_id": each} for each in self.access.get(id, [])]}
         self.calls.append(("grant", "flavor"))

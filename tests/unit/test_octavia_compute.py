@@ -195,7 +195,7 @@ def test_an_empty_pillar_makes_a_private_flavor_and_quotas_and_no_key_pair(host)
         },
     }  # fmt: skip
     (flavor,) = host.cloud_side.of("flavor")
-    assert flavor["description"] == host.cloud.MARK and host.cloud_side.access == {flavor["id"]: [PROJECT]}
+    assert flavor["description"] == host.cloud.mark() and host.cloud_side.access == {flavor["id"]: [PROJECT]}
     host.cloud_side.calls.clear()
     assert seen_to(host) == {} and host.cloud_side.calls == []
 
@@ -225,7 +225,7 @@ def test_quotas_follow_the_topology_and_the_drivers_of_octavia_conf(host):
 
 def test_volumes_have_quotas_where_amphorae_boot_from_them(host):
     with_quotas(host, instances=-1, cores=-1, ram=-1)
-    host.cloud_side.of("volume_quota").append({"volumes": 10, "gigabytes": -1})
+    host.cloud_side.of("volume_quota").append({"id": PROJECT, "volumes": 10, "gigabytes": -1})
     say(host, **{"manager:controller_worker:volume_driver": "volume_cinder_driver"})
     seen = seen_to(host)
     assert seen["volume quota service"] == {"old": {"volumes": 10}, "new": {"volumes": 110}}
@@ -317,6 +317,21 @@ def test_another_key_of_that_name_is_reported_and_replaced_only_when_told_to(hos
     (pair,) = host.cloud_side.of("keypair")
     assert pair["public_key"].startswith("ecdsa-sha2-nistp256 ")
     assert seen_to(host) == {}
+
+
+def test_a_key_pair_goes_when_it_has_our_key(host):
+    with_quotas(host, instances=-1, cores=-1, ram=-1)
+    say(host, **{"manager:ssh:private_key": KEY})
+    seen_to(host)
+    entry = host.compute.wanted()[-1]
+    (pair,) = host.cloud_side.of("keypair")
+    pair["public_key"], public = "ssh-rsa AAAA theirs", pair["public_key"]
+    assert host.compute.keypair_absent(entry["name"], entry["want"], marked=True, test=False)["changes"] == {}
+    pair["public_key"] = public
+    for test in (True, False):
+        found = host.compute.keypair_absent(entry["name"], entry["want"], marked=True, test=test)
+        assert list(found["changes"]) == ["keypair octavia_ssh_key"]
+    assert host.cloud_side.of("keypair") == []
 
 
 def test_in_an_empty_cloud_a_dry_run_shows_all_of_it(host):

@@ -172,6 +172,17 @@ def test_a_host_without_the_tool_is_told_so(host, monkeypatch):
         build(host)
 
 
+def test_what_was_made_goes_from_the_host_and_what_was_not_stays(host, path):
+    path.parent.mkdir()
+    path.write_bytes(b"theirs")
+    assert host.image_build.absent(str(path), test=False)["changes"] == {} and path.exists()
+    build(host)
+    dry = host.image_build.absent(str(path), test=True)
+    assert path.exists()
+    assert host.image_build.absent(str(path), test=False)["changes"] == dry["changes"]
+    assert list(path.parent.iterdir()) == []
+
+
 def test_the_element_of_the_formula_is_one_that_diskimage_builder_runs():
     hooks = list((ROOT / "octavia" / "elements").rglob("*.d/*"))
     assert hooks and all(os.access(each, os.X_OK) for each in hooks)
