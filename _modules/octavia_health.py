@@ -24,8 +24,7 @@ _SHOWN = 20
 
 def interface(saltenv=None):
     """
-    Compare the management interface of this host with its port in Neutron. Nothing where the pillar has it switched
-    off: then ``octavia_health.targets`` looks at the address that the health manager listens at.
+    Compare the management interface of this host with its port in Neutron. Nothing where the pillar wants none.
 
     CLI Example:
 
@@ -33,13 +32,11 @@ def interface(saltenv=None):
 
         salt-call octavia_health.interface
     """
-    if not __salt__["octavia_pillar.values"](saltenv).get("manager:interface:enabled"):
-        return []
     try:
         found = __salt__["octavia_interface.status"](saltenv=saltenv)
     except CommandExecutionError as exc:
         return [_finding("interface", "critical", str(exc))]
-    return [_finding("interface", each["level"], each["line"]) for each in found["findings"]]
+    return [_finding("interface", each["level"], each["line"]) for each in (found or {"findings": []})["findings"]]
 
 
 def targets(saltenv=None):

@@ -40,6 +40,7 @@ def make(tmp_path):
         )
         host.salt["octavia_cloud.resources"] = lambda kind, cloud_name=None, **scope: list(ports)
         host.salt["octavia_db.heartbeats"] = lambda saltenv=None: list(amphorae)
+        host.salt["octavia_interface.status"] = lambda saltenv=None: None
         host.answers = {each["id"]: {"ok": True, "why": ""} for each in amphorae}
         host.ask.side_effect = lambda module, function, **kwargs: host.answers
         return host
@@ -49,6 +50,23 @@ def make(tmp_path):
 
 def levels(findings):
     return [each["level"] for each in findings]
+
+
+# --- the interface
+
+
+def test_an_interface_that_is_not_as_its_port_is_said(make):
+    host = make()
+    assert host.health.interface() == []
+    found = {"name": "o-hm0", "findings": [{"level": "critical", "line": "o-hm0 is down"}]}
+    host.salt["octavia_interface.status"] = lambda saltenv=None: found
+    assert host.health.interface() == [{"what": "interface", "level": "critical", "line": "o-hm0 is down"}]
+
+
+def test_an_interface_of_which_neutron_does_not_tell_is_said(make):
+    host = make()
+    host.salt["octavia_interface.status"] = lambda saltenv=None: (_ for _ in ()).throw(CommandExecutionError("no"))
+    assert levels(host.health.interface()) == ["critical"]
 
 
 # --- the list of health managers
