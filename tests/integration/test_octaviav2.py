@@ -49,7 +49,9 @@ def api(machine, services, lab):
 @pytest.fixture
 def call(machine):
     def _call(function, *args, check=True, **kwargs):
-        named = [f"{name}={json.dumps(value) if not isinstance(value, str) else value}" for name, value in kwargs.items()]
+        named = [
+            f"{name}={json.dumps(value) if not isinstance(value, str) else value}" for name, value in kwargs.items()
+        ]
         return machine.salt_call(f"octaviav2.{function}", *args, *named, check=check).data
 
     return _call
@@ -81,7 +83,11 @@ def nothing_stays(call):
 
 def log_of_api(machine, method):
     """How many requests of a method for load balancers the API has had."""
-    return int(machine.run(f"grep -c '{method} /v2.0/lbaas/loadbalancers' /var/log/octavia/octavia-api.log", check=False).stdout)
+    return int(
+        machine.run(
+            f"grep -c '{method} /v2.0/lbaas/loadbalancers' /var/log/octavia/octavia-api.log", check=False
+        ).stdout
+    )
 
 
 def names(call):
