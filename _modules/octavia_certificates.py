@@ -131,11 +131,12 @@ class _Plan:
 
     def _is_maker(self):
         on = self.value.get("certificates:generate:minion")
-        managers = self.value.get("manager:health_manager:controller_ip_port_list") or []
-        if not on and len(managers) > 1:
+        listed = len(self.value.get("manager:health_manager:controller_ip_port_list") or [])
+        managers = max(listed, self.value.get("manager:health_manager:controllers", 0))
+        if not on and managers > 1:
             self.faults.append(
                 "octavia:certificates:generate:minion: is not set, and there are "
-                f"{len(managers)} health managers: name the minion that makes the certificates for all of them"
+                f"{managers} health managers: name the minion that makes the certificates for all of them"
             )
         return not on or on == __opts__.get("id")
 

@@ -378,11 +378,9 @@ def _missing(answers, saltenv):
     manager = set(enabled) & {"worker", "health_manager", "housekeeping"}
     # the API tells the workers by it what to do; nobody else listens
     queue = set(enabled) & {"api", "worker"}
-    real = __salt__["octavia_pillar.has_amphorae"](saltenv)
     faults = _missing_for_db(value)
     for key, spec in __salt__["octavia_pillar.data"](saltenv)["conf"]["keys"].items():
-        required = spec.get("required")
-        if not required or value.get(key, []) != [] or (required == "real" and not real):
+        if not spec.get("required") or value.get(key, []) != []:
             continue
         if key.startswith("manager:") and not manager:
             continue
@@ -391,8 +389,6 @@ def _missing(answers, saltenv):
         faults.append(f"octavia:{key}: is not set" + (f"; make one with: {_fresh()}" if "published" in spec else ""))
     if queue and not value.get("message_queue:host") and not value.get("message_queue:members"):
         faults.append("octavia:message_queue:host: is not set, nor is octavia:message_queue:members")
-    if real and not __salt__["octavia_conf.heartbeat_targets"](saltenv):
-        faults.append("octavia:manager:health_manager:controller_ip_port_list: is not set, and bind_ip is no address")
     if value.get("database:ssl:enabled") and not value.get("database:ssl:ca"):
         faults.append("octavia:database:ssl:ca: is not set, and octavia:database:ssl:enabled needs it")
     if value.get("cache:security:enabled") and not value.get("cache:security:secret_key"):
@@ -426,7 +422,8 @@ def _unprotected(saltenv):
 def host(saltenv=None):
     """
     Return the faults that show when the pillar, which must be sound, is held against this host, as a list of lines:
-    a release that the host does not have, files that are not there, a database that does not answer.
+    a release that the host does not have, files that are not there, a database that does not answer, ids that neither
+    the mine nor the cloud knows.
 
     CLI Example:
 
@@ -438,6 +435,8 @@ def host(saltenv=None):
         return []
     faults = [*_release_faults(saltenv)] or __salt__["octavia_fit.release"](saltenv, ask=True)["faults"]
     faults = [*faults, *_file_faults(saltenv), *_interface_faults(saltenv), _database_fault(saltenv)]
+    if __salt__["octavia_pillar.unsaid"](saltenv):
+        faults += __salt__["octavia_ids.missing"](saltenv)
     return [fault for fault in faults if fault]
 
 

@@ -6,7 +6,6 @@ starts a process or opens a connection.
 """
 
 import hashlib
-import ipaddress
 import os
 import re
 import secrets
@@ -15,7 +14,7 @@ from urllib.parse import quote
 ROLES = ("api", "manager", "driver_agent")
 
 
-def options(saltenv=None, mask=True, release=None):
+def options(saltenv=None, mask=True, release=None, look_up=True, awaited=True):
     """
     Return octavia.conf as ``{section: {option: value}}``.
 
@@ -25,7 +24,13 @@ def options(saltenv=None, mask=True, release=None):
     release
         For this release, by name or number; by default for that of this host.
 
-    Raises CommandExecutionError as ``octavia_release.facts`` and ``octavia_release.named`` do.
+    look_up
+        Ask the mine and the cloud for ids that the pillar does not say. Without it they are left out.
+
+    awaited
+        In a dry run, have a remark in place of an id that only the real run can know. Without it these are left out.
+
+    Raises CommandExecutionError as ``octavia_release.facts``, ``octavia_release.named`` and ``octavia_ids.found`` do.
 
     CLI Example:
 
@@ -38,7 +43,7 @@ def options(saltenv=None, mask=True, release=None):
         major = __salt__["octavia_release.named"](release, saltenv)["octavia"]
     else:
         major = __salt__["octavia_release.facts"](saltenv)["octavia"]
-    value = __salt__["octavia_pillar.values"](saltenv)
+    value = _values(saltenv, look_up, awaited)
     enabled = __salt__["octavia_pillar.sections"](saltenv)
     sections = {}
 
@@ -58,7 +63,7 @@ def options(saltenv=None, mask=True, release=None):
     for option, val in made.items():
         put(option, val)
     if "manager" in enabled:
-        put("health_manager/controller_ip_port_list", heartbeat_targets(saltenv))
+        put("health_manager/controller_ip_port_list", _targets(value))
     for section, names in ((__pillar__.get("octavia") or {}).get("config") or {}).items():
         for name, val in (names or {}).items():
             # an empty list is an answer here: it takes away what stands above
@@ -70,6 +75,14 @@ def options(saltenv=None, mask=True, release=None):
             for section, names in sections.items()
         }
     return sections
+
+
+def _values(saltenv, look_up, awaited=True):
+    """What the pillar says, and what it leaves to others to say."""
+    value = __salt__["octavia_pillar.values"](saltenv)
+    if look_up and __salt__["octavia_pillar.unsaid"](saltenv):
+        value.update(__salt__["octavia_ids.found"](saltenv, awaited=awaited))
+    return value
 
 
 def check_release(target, saltenv=None):
@@ -153,11 +166,16 @@ def _transport_url(value):
     return f"rabbit://{','.join(hosts)}/{_quoted(get('message_queue:virtual_host'))}"
 
 
-def heartbeat_targets(saltenv=None):
+def heartbeat_targets(saltenv=None, look_up=True):
     """
     Return all health managers, as amphorae are told them (``address:port``); of one controller, its own address. IPv6
     without brackets: an amphora older than Octavia 13 takes what stands before the last colon for the address,
     brackets and all.
+
+    look_up
+        Ask the mine and the cloud where the pillar does not say them.
+
+    Raises CommandExecutionError as ``octavia_ids.found`` does.
 
     CLI Example:
 
@@ -165,12 +183,17 @@ def heartbeat_targets(saltenv=None):
 
         salt-call octavia_conf.heartbeat_targets
     """
-    value = __salt__["octavia_pillar.values"](saltenv)
+    return _targets(_values(saltenv, look_up))
+
+
+def _targets(value):
     port = value.get("manager:health_manager:bind_port")
     targets = value.get("manager:health_manager:controller_ip_port_list")
+    if isinstance(targets, str):
+        return targets  # not known yet
     if not targets:
         address = value.get("manager:health_manager:bind_ip")
-        if not address or ipaddress.ip_address(address).is_unspecified:
+        if not address or not __salt__["octavia_pillar.is_address"](address):
             return []
         targets = [{"host": address}]
     return [f"{t['host']}:{t.get('port', port)}" for t in map(_member, targets)]
@@ -242,12 +265,17 @@ def texts(saltenv=None):
     return found
 
 
-def render(saltenv=None, mask=True):
+def render(saltenv=None, mask=True, look_up=True, awaited=True):
     """
     Return the text of octavia.conf: sections and options in a fixed order, the same pillar gives the same bytes.
 
     mask
         Hide secrets.
+
+    look_up, awaited
+        As for ``options``.
+
+    Raises CommandExecutionError as ``options`` does.
 
     CLI Example:
 
@@ -255,7 +283,7 @@ def render(saltenv=None, mask=True):
 
         salt-call octavia_conf.render
     """
-    sections = options(saltenv, mask=mask)
+    sections = options(saltenv, mask=mask, look_up=look_up, awaited=awaited)
     lines = ["# Managed by Salt. Local changes will be lost.\n"]
     for section in sorted(sections, key=lambda name: (name != "DEFAULT", name)):
         lines.append(f"\n[{section}]\n")
@@ -428,7 +456,10 @@ def origin(option, saltenv=None):
     # octavia:, or the role that says all of them
     heads = {said[key][0][0].removesuffix(key) for key in keys if key in said}
     head = heads.pop() if len(heads) == 1 else "octavia:"
-    return head + ":".join(os.path.commonprefix([key.split(":") for key in keys]))
+    # a run remembers whom it has asked
+    source = __context__.get("octavia_ids.origin", {}).get(keys[0])
+    found = f", which {source} says" if source and keys[0] not in said else ""
+    return head + ":".join(os.path.commonprefix([key.split(":") for key in keys])) + found
 
 
 def _read(path):

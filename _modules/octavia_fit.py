@@ -38,8 +38,8 @@ def together(saltenv=None):
         if value.get("api:auth_strategy", "keystone") != "keystone":
             warnings.append(f"octavia:api:auth_strategy: is {value['api:auth_strategy']}, so the API lets everybody in")
     if "manager" in sections:
-        targets = __salt__["octavia_conf.heartbeat_targets"](saltenv)
-        faults += [*_jobboard(value), *_times(value), *_health_managers(targets), *_interface(value)]
+        targets = __salt__["octavia_conf.heartbeat_targets"](saltenv, look_up=False)
+        faults += [*_jobboard(value), *_times(value), *_health_managers(value, targets), *_interface(value)]
     if value.get("identity:insecure"):
         warnings.append("octavia:identity:insecure: is true, so whoever answers for Keystone learns the password")
     return {"faults": [f"octavia:{fault}" for fault in faults], "warnings": warnings}
@@ -156,8 +156,14 @@ def _interface(value):
             yield f"manager:interface:routes: has {route!r}, where one is IPv4 and the other IPv6"
 
 
-def _health_managers(targets):
-    seen = set()
+def _health_managers(value, targets):
+    count, seen = value.get("manager:health_manager:controllers"), set()
+    listed = "manager:health_manager:controller_ip_port_list" in value
+    if listed and count not in (None, len(targets)):
+        yield (
+            f"manager:health_manager:controllers: is {count}, and octavia:manager:health_manager:"
+            f"controller_ip_port_list holds {len(targets)}"
+        )
     for target in targets:
         address, _, port = target.rpartition(":")
         one = ipaddress.ip_address(address), port

@@ -40,7 +40,7 @@ def due(text=None, saltenv=None):
         salt-call octavia_heartbeat.due
     """
     settings = __salt__["octavia_pillar.settings"](saltenv)
-    wanted = _key(__salt__["octavia_conf.render"](saltenv=saltenv, mask=False) if text is None else text)
+    wanted = _key(__salt__["octavia_conf.render"](saltenv, mask=False, look_up=False) if text is None else text)
     there = _key(__salt__["octavia_file.read"](settings["conf_file"]) or "")
     if None not in (there, wanted) and there != wanted:
         return True

@@ -5,6 +5,7 @@ The pillar below ``octavia`` is read key by key with the help of ``octavia/conf.
 value may be. Nothing here starts a process or opens a connection.
 """
 
+import ipaddress
 import json
 import logging
 import os
@@ -369,3 +370,63 @@ def has_amphorae(saltenv=None):
     driver = _get(_pillar(), "config:controller_worker:amphora_driver")
     driver = driver or values(saltenv)["controller_worker:amphora_driver"]
     return "manager" in sections(saltenv) and "noop" not in str(driver)
+
+
+def unsaid(saltenv=None):
+    """
+    Return the keys of ids and addresses that this host needs and the pillar leaves to the mine and to the cloud, as a
+    list: see ``octavia_ids``. None where the pillar says them all, and none without real amphorae.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_pillar.unsaid
+    """
+    if "octavia_pillar.unsaid" not in __context__:
+        __context__["octavia_pillar.unsaid"] = _unsaid(saltenv) if has_amphorae(saltenv) else []
+    return list(__context__["octavia_pillar.unsaid"])
+
+
+def _unsaid(saltenv):
+    answers, value, pillar = said(saltenv), values(saltenv), _pillar()
+
+    def is_said(key, spec):
+        if any(answer not in ("", []) for _place, answer in answers.get(key, ())):
+            return True
+        return any(_get(pillar, f"config:{option.replace('/', ':')}") is not None for option in parts(spec))
+
+    keys = data(saltenv)["conf"]["keys"]
+    left = {spec["id"]: key for key, spec in keys.items() if "id" in spec and not is_said(key, spec)}
+    # amphorae have a key where operators have the other half
+    if not value.get("resources:ssh", "manager:ssh:private_key" in value):
+        left.pop("keypair", None)
+    # a single controller that says its own address says all
+    address = value.get("manager:health_manager:bind_ip")
+    if value.get("manager:health_manager:controllers") == 1 and is_address(address):
+        left.pop("health_managers", None)
+    # the default, all addresses, will do where amphorae are told another way which one to use
+    if not ("health_managers" in left or _get(pillar, "manager:interface:enabled") is True):
+        left.pop("address", None)
+    if "health_manager" not in roles(saltenv):
+        left.pop("address", None)
+    return list(left.values())
+
+
+def is_address(text):
+    """
+    Tell whether a text is an IP address to which one can send.
+
+    text
+        Such as the value of ``manager:health_manager:bind_ip``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_pillar.is_address 0.0.0.0
+    """
+    try:
+        return not ipaddress.ip_address(text).is_unspecified
+    except ValueError:
+        return False

@@ -144,7 +144,7 @@ def compare(saltenv=None):
         # nothing wanted any more: as if the file were empty
         text=render(saltenv) if is_wanted(saltenv) else "",
         old=_section(__salt__["octavia_file.read"](settings["conf_file"]) or ""),
-        new=_section(__salt__["octavia_conf.render"](saltenv, mask=False)),
+        new=_section(__salt__["octavia_conf.render"](saltenv, mask=False, look_up=False)),
     )
     own = __salt__["octavia_pillar.values"](saltenv).get("policy:rules", {})
     found["faults"] = [

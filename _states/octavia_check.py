@@ -26,6 +26,10 @@ def preflight(name, source=None):
             - source: salt://octavia
     """
     ret = {"name": name, "result": True, "changes": {}, "comment": "The pillar is sound and this host can serve it"}
+    # what this run makes need not be there yet
+    makers = {"octavia_resources": "octavia.resources", "octavia_interface": "octavia.manager.interface"}
+    made = {makers[chunk["state"]] for chunk in __lowstate__ if chunk["state"] in makers}
+    __context__["octavia_ids.made"] = sorted(made)
     try:
         found = __salt__["octavia_check.pillar"](saltenv=__env__)
         faults = found["faults"] or __salt__["octavia_check.host"](saltenv=__env__)

@@ -32,9 +32,15 @@ def managed(name):
         new = __salt__["octavia_conf.render"](saltenv=__env__, mask=False)
         old = __salt__["octavia_file.read"](path)
         options = __salt__["octavia_diff.changes"](old or "", new, saltenv=__env__)
-        checked = __salt__["octavia_gate.check"](new, options, saltenv=__env__)
-        if checked["warnings"]:
-            ret["warnings"] = checked["warnings"]
+        known, warnings = new, []
+        if __salt__["octavia_pillar.unsaid"](saltenv=__env__):
+            # a remark on an id that only the run makes is no value to be judged
+            known = __salt__["octavia_conf.render"](saltenv=__env__, mask=False, awaited=False)
+            warnings = __salt__["octavia_ids.warnings"](saltenv=__env__)
+        checked = __salt__["octavia_gate.check"](known, options, saltenv=__env__)
+        warnings += checked["warnings"]
+        if warnings:
+            ret["warnings"] = warnings
         if checked["faults"]:
             ret.update(result=False, comment="\n".join(checked["faults"]))
             return ret

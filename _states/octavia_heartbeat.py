@@ -25,7 +25,7 @@ def paused(name):
     # octavia_gate lets another key pass where these states are at work
     __context__["octavia_heartbeat.rotates"] = True
     try:
-        new = __salt__["octavia_conf.render"](saltenv=__env__, mask=False)
+        new = __salt__["octavia_conf.render"](saltenv=__env__, mask=False, awaited=False)
         if not __salt__["octavia_heartbeat.due"](new, saltenv=__env__):
             return ret
         settings = __salt__["octavia_pillar.settings"](saltenv=__env__)

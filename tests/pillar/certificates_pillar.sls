@@ -20,6 +20,7 @@ octavia:
       amp_image_owner_id: 7d3e9c5ab1f84a7f9f0c2d1b6a8e4c30
       amp_boot_network_list: [5a1de6a8-1c3f-4b0a-9b77-2f3f1d6c8e90]
       amp_secgroup_list: [c9f7b2de-83a1-4c55-8d0e-64f1b7a2c913]
+      amp_ssh_key_name: octavia_ssh_key
     health_manager:
       heartbeat_key: qq8qRkjNkUbloKd8fYv2ey3dRy8mgE6ibFfaIEOf
       controller_ip_port_list: ["172.16.0.12:5555"]

@@ -497,6 +497,7 @@ octavia:
         - 172.16.0.11:5555
         - 172.16.0.12:5555
         - 172.16.0.13
+      controllers: 3
       heartbeat_interval: 11
       heartbeat_timeout: 61
       health_check_interval: 4

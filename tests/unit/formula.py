@@ -36,6 +36,7 @@ MODULES = (
     "octavia_identity",
     "octavia_network",
     "octavia_resources",
+    "octavia_ids",
     "octavia_certificates",
     "octavia_pki",
     "octavia_compute",
@@ -97,7 +98,7 @@ class Context(dict):
     def _refresh(self):
         if self.tree != self.seen:
             self.seen = copy.deepcopy(self.tree)
-            for name in ("said", "values", "settings"):
+            for name in ("said", "values", "settings", "unsaid"):
                 self.pop(f"octavia_pillar.{name}", None)
 
 
@@ -123,6 +124,7 @@ class Host:
         self.packages = []
         self.due = mock.Mock(name="octavia_db.due", return_value=False)
         self.ask = mock.Mock(name="octavia_host.call")
+        self.mine = mock.Mock(name="mine.get", return_value={})
         self.finds()
         self.states = {"pkg.installed": mock.Mock(name="pkg.installed")}
         self.salt = {
@@ -133,6 +135,7 @@ class Host:
             "cmd.run_stdout": lambda command, python_shell: "\n".join(f"installed {name}" for name in self.packages),
             "octavia_db.due": self.due,
             "octavia_host.call": self.ask,
+            "mine.get": self.mine,
         }
         self._load_modules()
 

@@ -199,7 +199,14 @@ def test_three_rabbitmq_members_without_ports_all_count(make):
 
 
 def test_the_predecessors_manager_pillar_counts_key_by_key(make):
-    options = make(pillar("manager_predecessor")).options()
+    # what it has left to the mine
+    left = {
+        "manager:controller_worker:amp_image_owner_id": "7d3e9c5ab1f84a7f9f0c2d1b6a8e4c30",
+        "manager:controller_worker:amp_boot_network_list": ["5a1de6a8-1c3f-4b0a-9b77-2f3f1d6c8e90"],
+        "manager:controller_worker:amp_secgroup_list": ["c9f7b2de-83a1-4c55-8d0e-64f1b7a2c913"],
+        "manager:health_manager:controllers": 1,
+    }
+    options = make(changed(pillar("manager_predecessor"), **left)).options()
     expected = {
         "certificates/ca_private_key": "/etc/octavia/certs/private/cakey.pem",
         "certificates/ca_certificate": "/etc/octavia/certs/ca_01.pem",
@@ -250,12 +257,10 @@ def test_servers_are_written_as_their_clients_read_them(make, answers, option, w
     [
         ({"controller_ip_port_list": ["10.0.0.1:5556", "10.0.0.2"]}, "10.0.0.1:5556,10.0.0.2:5555"),
         ({"controller_ip_port_list": [{"host": "10.0.0.1"}], "bind_port": 7777}, "10.0.0.1:7777"),
-        ({"controller_ip_port_list": GONE, "bind_ip": "10.0.0.9"}, "10.0.0.9:5555"),
+        ({"controllers": 1, "controller_ip_port_list": GONE, "bind_ip": "10.0.0.9"}, "10.0.0.9:5555"),
         # an amphora older than Octavia 13 splits at the last colon and resolves the rest as it is
-        ({"controller_ip_port_list": GONE, "bind_ip": "fd00::9"}, "fd00::9:5555"),
+        ({"controllers": 1, "controller_ip_port_list": GONE, "bind_ip": "fd00::9"}, "fd00::9:5555"),
         ({"controller_ip_port_list": ["[fd00::9]:5556"]}, "fd00::9:5556"),
-        ({"controller_ip_port_list": GONE, "bind_ip": "::"}, None),
-        ({"controller_ip_port_list": GONE}, None),
     ],
 )
 def test_amphorae_are_told_every_health_manager(make, answers, targets):

@@ -19,9 +19,9 @@ TYPES = {
 #: What an entry of `keys` in conf.yaml may say, and of which type.
 SPEC = {
     "type": str, "scope": str, "choices": list, "min": (int, float), "max": (int, float), "multiline": bool,
-    "content": str, "option": (str, list), "feeds": (str, list), "services": list, "required": (bool, str),
+    "content": str, "option": (str, list), "feeds": (str, list), "services": list, "required": bool,
     "since": int, "until": int, "gone": str, "secret": bool, "published": list, "pattern": str, "shape": str,
-    "kinds": list, "names": list, "file": str, "address": bool, "holds": str,
+    "kinds": list, "names": list, "file": str, "address": bool, "holds": str, "id": str,
 }  # fmt: skip
 #: Defaults that the example does not show, and why.
 OTHER_THAN_THE_DEFAULT = {
