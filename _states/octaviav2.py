@@ -2,10 +2,13 @@
 Keep load balancers in Octavia's API as they shall be.
 """
 
+import re
 import time
 
 from salt.exceptions import CommandExecutionError
 from salt.utils.args import clean_kwargs
+
+_ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 # The API's word for: not now, something of this is being changed.
 _CONFLICT = 409
@@ -82,6 +85,8 @@ def _present(kind, name, cloud_name, timeout, want):
             if have["provisioning_status"] == "ERROR":
                 raise CommandExecutionError(_in_error(thing, have))
             old, new = drift["old"], drift["new"]
+        elif _ID.fullmatch(name):
+            raise CommandExecutionError(f"{thing} is not there, and none can be made with that id: say a name")
         else:
             old, new = None, {field: value for field, value in want.items() if value is not None}
         if have and not new:
@@ -146,8 +151,12 @@ def _absent(kind, name, cloud_name, timeout, cascade, project_id):
 
 def _looked_up(kind, name, cloud_name, want):
     """What it shall be, with ids, and what there is."""
-    want = __salt__["octaviav2.resolved"](want, cloud_name=cloud_name)
-    return want, __salt__["octaviav2.find"](kind, name, want["project_id"], cloud_name=cloud_name)
+    ids = __salt__["octaviav2.resolved"](want, cloud_name=cloud_name)
+    have = __salt__["octaviav2.find"](kind, name, ids["project_id"], cloud_name=cloud_name)
+    if have and not want.get("project_id"):
+        # an id is one of any project
+        del ids["project_id"]
+    return ids, have
 
 
 def _made(kind, name, new, cloud_name):

@@ -88,7 +88,7 @@ def test_ipv6_is_compared_without_brackets(make):
     [
         (f"{A}:5555", [port(A), port(B, name="octavia-health-manager-ctl02")], "critical",
          f"health manager {B} (port octavia-health-manager-ctl02) is not in "),
-        (f"{A}:5555,{C}:5555", [port(A)], "critical", f"{C}:5555 is no health manager that Neutron knows"),
+        (f"{A}:5555,{C}:5555", [port(A)], "warning", f"{C}:5555 has no port of a health manager in Neutron"),
         (f"{A}:5555,{B}:5555", [port(A), port(B, "DOWN")], "warning", f"health manager {B} (port of {B}) is DOWN"),
         (f"{A}:5555,{B}:5555", [port(A, "DOWN"), port(B)], "critical", f"health manager {A} (port of {A}) is DOWN"),
         ("", [port(A)], "critical", "octavia.conf has no health manager"),

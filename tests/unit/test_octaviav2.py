@@ -174,6 +174,14 @@ def test_one_in_another_project_is_another_one(host):
     assert not present(host, test=True, project_id="demo")["changes"]
 
 
+def test_an_id_is_one_of_any_project_and_none_is_made_with_it(host):
+    ident = host.api.put("lb", project=OTHER)
+    assert present(host, name=ident)["result"] is True
+    ret = present(host, name=SUBNET)
+    assert (ret["result"], ret["changes"], host.api.calls) == (False, {}, [])
+    assert absent(host, name=ident)["result"] is True and absent(host, name=SUBNET)["result"] is True
+
+
 def test_two_of_one_name_are_an_error(host):
     ids = [host.api.put("lb"), host.api.put("lb")]
     for ret in (present(host), absent(host)):
