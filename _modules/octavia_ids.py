@@ -131,7 +131,7 @@ def share(saltenv=None):
         with contextlib.suppress(_Gap):
             address, port = _Search(saltenv).address()[0], value["manager:health_manager:bind_port"]
             shared[_TARGETS] = {"host": address, "port": port}
-        shared["port"] = __salt__["octavia_interface.port_name"](saltenv)
+        shared["port"] = __salt__["octavia_port.name"](saltenv)
     return {"cloud": _cloud(saltenv), **shared} if shared else {}
 
 
@@ -300,7 +300,7 @@ class _Search:
             if not found:
                 raise _Gap(f"this host has no address in the management network yet; apply {_INTERFACE}")
             return found, _INTERFACE
-        port = __salt__["octavia_interface.port_name"](self.saltenv)
+        port = __salt__["octavia_port.name"](self.saltenv)
         own = [each for each in self.ports() if each["name"] == port]
         if len(own) > 1:
             raise _Gap(f"Neutron has {len(own)} ports {port}: {', '.join(each['id'] for each in own)}")

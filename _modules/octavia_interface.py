@@ -68,6 +68,8 @@ def _faults(want, saltenv):
     if want["type"] == "existing":
         if not there:
             yield f"name: there is no interface {name}, and octavia:manager:interface:type is existing"
+        elif lacking := _lacking(want, there["addresses"]):
+            yield lacking
         elif want["firewall"] and name in _default_interfaces():
             yield (
                 f"firewall:enabled: would close {name}, by which this host is reached; set it to false, or give the "
@@ -83,6 +85,14 @@ def _faults(want, saltenv):
             yield f"bridge: Open vSwitch has no bridge {want['bridge']}; Neutron's agent or ovn-controller makes it"
     elif there and there["kind"] != "veth":
         yield f"name: {name} is there already, and no veth of Octavia's; take another name"
+
+
+def _lacking(want, addresses):
+    """What an interface that is the operator's lacks, as the end of a line that begins with the pillar key."""
+    have = [*map(_plain, addresses)]
+    if want["address"] and want["address"] not in have:
+        return f"address: {want['name']} does not have {want['address']}; it has {', '.join(have) or 'none'}"
+    return None if have else f"name: {want['name']} has no address"
 
 
 def _default_interfaces():
@@ -270,8 +280,8 @@ def _findings(want, found):
     if not host["up"]:
         yield _finding(f"{name} is down")
     if want["type"] == "existing":
-        if not host["addresses"] or (want["address"] and want["address"] not in map(_plain, host["addresses"])):
-            yield _finding(f"{name} does not have {want['address'] or 'an address'}")
+        if lacking := _lacking(want, host["addresses"]):
+            yield _finding(f"octavia:manager:interface:{lacking}")
     elif not neutron:
         yield _finding(f"{name} has no port in Neutron: apply octavia.manager.interface")
     else:
@@ -524,7 +534,8 @@ def start(unit):
         salt-call octavia_interface.start octavia-interface
     """
     reload_units()
-    _run(["systemctl", "enable", unit])
+    # its file may say otherwise now by what it is started
+    _run(["systemctl", "reenable", unit])
     _run(["systemctl", "reset-failed", unit], check=False)
     if _run(["systemctl", "restart", unit], check=False)["retcode"]:
         said = _run(["journalctl", "--unit", unit, "--lines", "20", "--output", "cat", "--no-pager"])["stdout"]
@@ -575,6 +586,26 @@ def forget(saltenv=None):
     """
     if os.path.exists(_note_path(saltenv)):
         os.unlink(_note_path(saltenv))
+
+
+def moved(known, want):
+    """
+    Tell whether this host has another interface of ours than the pillar wants.
+
+    known, want
+        What ``note`` and ``wanted`` return.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_interface.moved '{name: o-hm0, type: ovn}' '{name: o-hm0, type: linuxbridge}'
+    """
+    if not known.get("name") or known["type"] == "existing":
+        return False
+    # Open vSwitch plugs it in alike for both
+    same = known["type"] == want["type"] or {known["type"], want["type"]} == set(_OVS)
+    return not same or known["name"] != want["name"]
 
 
 def unplug(name, kind):

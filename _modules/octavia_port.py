@@ -83,7 +83,7 @@ def present(address=None, saltenv=None):
     value = __salt__["octavia_pillar.values"](saltenv)
     project, group = (
         value["identity:tenant"],
-        value.get("resources:network:health_manager_security_group:name", "lb-health-mgr-sec-grp"),
+        value["resources:network:health_manager_security_group:name"],
     )
     network, subnets = _network(saltenv)
     want = {"admin_state_up": True, "device_owner": "Octavia:health-mgr", "binding:host_id": host(saltenv)}
@@ -93,7 +93,7 @@ def present(address=None, saltenv=None):
     if network and not __salt__["octavia_cloud.find"]("security_group", group, project=project, saltenv=saltenv):
         _lacking("security group", group, "")
     refs = {
-        "network_id": ["network", network["id"] if network else value.get("resources:network:name", "lb-mgmt-net")],
+        "network_id": ["network", network["id"] if network else value["resources:network:name"]],
         "security_groups": [["security_group", group, project]],
     }
     return __salt__["octavia_cloud.present"](
@@ -106,9 +106,7 @@ def _network(saltenv):
     value = __salt__["octavia_pillar.values"](saltenv)
     said = (value.get("manager:controller_worker:amp_boot_network_list") or [None])[0]
     # one that is said may be anybody's
-    which, project = (
-        (said, None) if said else (value.get("resources:network:name", "lb-mgmt-net"), value["identity:tenant"])
-    )
+    which, project = (said, None) if said else (value["resources:network:name"], value["identity:tenant"])
     network = __salt__["octavia_cloud.find"]("network", which, project=project, saltenv=saltenv)
     if not network:
         mend = ", or name another one in pillar octavia:manager:controller_worker:amp_boot_network_list"
@@ -164,13 +162,20 @@ def interface(want, port, saltenv=None):
             "addresses": [f"{each['ip_address']}/{prefix}" for each, prefix in pairs],
         }
     else:
-        known = {"port": UNKNOWN, "mac": UNKNOWN, "addresses": [want["address"] or UNKNOWN]}
+        known = {"port": UNKNOWN, "mac": UNKNOWN, "addresses": [_planned(want["address"], subnets)]}
     return {
         **{key: want[key] for key in ("name", "type", "bridge")},
         **known,
         "mtu": network["mtu"] if network else UNKNOWN,
         "routes": _routes(want["routes"], subnets),
     }
+
+
+def _planned(address, subnets):
+    """The address of a port that is still to be made."""
+    networks = [ipaddress.ip_network(subnet["cidr"]) for subnet in subnets]
+    known = [f"{address}/{each.prefixlen}" for each in networks if address and ipaddress.ip_address(address) in each]
+    return known[0] if known else address or UNKNOWN
 
 
 def _routes(said, subnets):

@@ -142,7 +142,8 @@ def _no_firewall(ret):
 def device(name):
     """
     Ensure that this host has the interface of its port, with its MAC, MTU and addresses, plugged in where Neutron's
-    agent or OVN looks for it, now and after a reboot. An interface of type ``existing`` only has to have its address.
+    agent or OVN looks for it, now and after a reboot. Of an interface of type ``existing`` nothing is changed; whether
+    it has its address ``octavia_check.preflight`` tells.
 
     name
         Any text.
@@ -158,12 +159,10 @@ def device(name):
         ret["comment"] = f"{want['name']} is as it should be"
         known = __salt__["octavia_interface.note"](__env__)
         paths = __salt__["octavia_interface.file_paths"](__env__).values()
-        old = known.get("name")
-        moved = old and (old, known.get("type")) != (want["name"], want["type"]) and known.get("type") != "existing"
+        moved = __salt__["octavia_interface.moved"](known, want)
         if moved:
-            ret["changes"][f"{old} ({known.get('type')})"] = {"old": "there", "new": None}
+            ret["changes"][f"{known['name']} ({known['type']})"] = {"old": "there", "new": None}
         if want["type"] == "existing":
-            _has_address(want)
             _compare_files(ret["changes"], {}, paths)
             if __opts__["test"]:
                 return _would(ret)
@@ -188,7 +187,7 @@ def device(name):
         if not ret["changes"] and not stale:
             return ret
         if moved:
-            __salt__["octavia_interface.unplug"](old, known["type"])
+            __salt__["octavia_interface.unplug"](known["name"], known["type"])
         facts = {"name": want["name"], "type": want["type"], "networkd": "alone" if alone else None}
         __salt__["octavia_interface.remember"](__env__, **facts)
         written = _write_files(made, paths)
@@ -205,18 +204,6 @@ def device(name):
     except CommandExecutionError as exc:
         return _failed(name, exc, ret)
     return _done(ret)
-
-
-def _has_address(want):
-    there = __salt__["octavia_interface.device"](want["name"]) or {"addresses": []}
-    addresses = [each.partition("/")[0] for each in there["addresses"]]
-    if want["address"] and want["address"] not in addresses:
-        raise CommandExecutionError(
-            f"octavia:manager:interface:address: {want['name']} does not have {want['address']}; it has "
-            + (", ".join(addresses) or "none")
-        )
-    if not addresses:
-        raise CommandExecutionError(f"octavia:manager:interface:name: {want['name']} has no address")
 
 
 def _take_away(known, paths):

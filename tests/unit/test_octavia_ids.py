@@ -90,7 +90,7 @@ def make(tmp_path, monkeypatch):
         answers = {**SILENT, BIND_IP: "172.16.0.11", **dict(answers)}
         host = Host(tmp_path, with_certificates(changed(shared(), **answers)), **kwargs)
         host.opts.update(id="ctl1", file_client="local" if local else "remote")
-        host.salt["octavia_interface.port_name"] = lambda saltenv: "octavia-health-manager-ctl1"
+        host.salt["octavia_port.name"] = lambda saltenv: "octavia-health-manager-ctl1"
         host.cloud = (cloud or full()).connect(host)
         return host
 
