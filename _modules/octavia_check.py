@@ -535,8 +535,9 @@ def health(timeout=60, saltenv=None):
 
 
 def probe(
-    vip_subnet=None, vip_network=None, member=None, via=None, timeout=None, project=None, cloud_name=None, saltenv=None
-):
+    vip_subnet=None, vip_network=None, member=None, via=None, timeout=None, project=None, cloud_name=None, test=False,
+    saltenv=None,
+):  # fmt: skip
     """
     Prove that load balancers work: make one with an HTTP listener, expect 503 from its VIP, with a member also 200, and
     remove everything again, whatever comes of it. What a killed probe has left is removed by the next one.
@@ -558,6 +559,9 @@ def probe(
     project, cloud_name
         Whose load balancer it is, id or name, and who makes it: an entry of clouds.yaml, by default as
         ``octavia_cloud`` has it.
+
+    test
+        Look at the arguments and for what they name, and no more: ``ok`` is None then.
 
     Returns ``ok``, ``line``, which says it in words, ``steps``, a line for each with its time, ``left``, what could not
     be removed, and ``seconds``.
@@ -593,6 +597,7 @@ def probe(
         patience=said["patience"],
         provider=said.get("provider"),
         cloud_name=cloud_name,
+        test=test,
         saltenv=saltenv,
     )
 

@@ -34,7 +34,10 @@ class _Failed(Exception):
     """Why the probe ends, as one line."""
 
 
-def run(vip, port=80, member=None, via=None, timeout=900, patience=60, provider=None, cloud_name=None, saltenv=None):
+def run(
+    vip, port=80, member=None, via=None, timeout=900, patience=60, provider=None, cloud_name=None, test=False,
+    saltenv=None,
+):  # fmt: skip
     """
     Make a load balancer with a listener, expect 503 from its VIP, with a member also 200, and remove all of it.
 
@@ -57,6 +60,9 @@ def run(vip, port=80, member=None, via=None, timeout=900, patience=60, provider=
     provider, cloud_name
         Of the load balancer, and who asks.
 
+    test
+        Look for what has a name, and no more.
+
     Returns the report that ``octavia_check.probe`` describes.
 
     CLI Example:
@@ -73,6 +79,9 @@ def run(vip, port=80, member=None, via=None, timeout=900, patience=60, provider=
             if member:
                 project = {"project_id": probe.place["project_id"]}
                 member = __salt__["octaviav2.resolved"]({**project, **member}, cloud_name=cloud_name)
+            if test:
+                line = f"a load balancer would be made, asked at port {port}, and removed"
+                return {"ok": None, "line": line, "steps": [], "left": [], "seconds": 0}
             probe.remove_leftovers()
             probe.walk(port, member, via or [], patience, provider)
         except (_Failed, CommandExecutionError) as exc:

@@ -103,11 +103,9 @@ def probed(
             - source: salt://octavia
     """
     ret = {"name": name, "result": True, "changes": {}, "comment": ""}
-    if __opts__["test"]:
-        return {**ret, "result": None, "comment": "A load balancer would be made, asked and removed"}
     try:
         found = __salt__["octavia_check.probe"](
-            vip_subnet, vip_network, member, via, timeout, project, cloud_name, saltenv=__env__
+            vip_subnet, vip_network, member, via, timeout, project, cloud_name, test=__opts__["test"], saltenv=__env__
         )
     except CommandExecutionError as exc:
         return {**ret, "result": False, "comment": str(exc)}

@@ -1,9 +1,9 @@
 #!yaml
 include:
-  - octavia.sync
+  - octavia.preflight
 
 octavia_probe:
   octavia_check.probed:
     - source: salt://octavia
     - require:
-      - id: octavia_sync
+      - octavia_check: octavia_preflight

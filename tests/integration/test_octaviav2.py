@@ -19,10 +19,15 @@ def platform(request):
 
 
 @pytest.fixture(scope="module")
-def make(pillar, platform):
+def database(platform):
+    return f"octavia_v2_{'_'.join(platform)}"
+
+
+@pytest.fixture(scope="module")
+def make(pillar, database):
     """Pages of one load balancer each; and a probe that does not wait for long."""
     base = {
-        "database": {"name": f"octavia_v2_{'_'.join(platform)}"},
+        "database": {"name": database},
         "api": {"pagination_max_limit": "1"},
         "probe": {"vip_subnet": SUBNET, "patience": 3, "timeout": 240},
     }
@@ -32,7 +37,8 @@ def make(pillar, platform):
 @pytest.fixture(scope="module")
 def machine(lab, platform, make):
     debian, salt = platform
-    machine = lab.machine("controller1", debian=debian, salt=salt)
+    # what is installed from nothing is for other tests
+    machine = lab.machine("controller1", debian=debian, salt=salt, tree="libraries-12" if debian == "12" else None)
     machine.put_formula()
     machine.put_pillar(make())
     apply(machine)
@@ -52,7 +58,8 @@ def call(machine):
         named = [
             f"{name}={json.dumps(value) if not isinstance(value, str) else value}" for name, value in kwargs.items()
         ]
-        return machine.salt_call(f"octaviav2.{function}", *args, *named, check=check).data
+        result = machine.salt_call(f"octaviav2.{function}", *args, *named, check=check)
+        return result.data if result.rc == 0 else f"{result.data}{result.stderr}"
 
     return _call
 
@@ -223,3 +230,15 @@ def test_a_probe_that_was_killed_is_cleaned_up_by_the_next(call, machine, make):
 def test_a_controller_without_amphorae_is_looked_at_as_far_as_that_goes(machine):
     found = machine.salt_call("--out=json", "octavia_check.health").data
     assert {each["what"] for each in found["findings"]} >= {"controller_ip_port_list", "heartbeat"}
+
+
+def test_heartbeats_are_those_of_the_database(state, machine, services, database):
+    """A noop amphora sends none: one is written as a health manager would."""
+    state("octaviav2.loadbalancer_present", "shop", vip_subnet_id=SUBNET)
+    [found] = machine.salt_call("octavia_db.heartbeats").data
+    assert (found["status"], found["heard"], found["busy"]) == ("ALLOCATED", None, 0)
+    assert found["lb_network_ip"] and 0 <= found["made"] < 300
+    row = f"('{found['id']}', UTC_TIMESTAMP() - INTERVAL 100 SECOND, 1)"
+    services.run(["mysql", "-e", f"INSERT INTO {database}.amphora_health (amphora_id, last_update, busy) VALUES {row}"])
+    [found] = machine.salt_call("octavia_db.heartbeats").data
+    assert 100 <= found["heard"] < 200 and found["busy"] == 1

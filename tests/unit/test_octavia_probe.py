@@ -242,4 +242,7 @@ def test_the_state_fails_with_what_the_probe_says(make):
     assert (ret["result"], ret["changes"]) == (False, {}) and "it answers 404" in ret["comment"]
     host.opts["test"] = True
     calls = len(host.api.calls)
-    assert host.state("octavia_check").probed("any")["result"] is None and len(host.api.calls) == calls
+    assert host.state("octavia_check").probed("any")["result"] is None
+    ret = host.state("octavia_check").probed("any", vip_subnet="nowhere")
+    assert (ret["result"], len(host.api.calls)) == (False, calls)
+    assert ret["comment"].startswith("vip_subnet_id: there is no subnet nowhere")
