@@ -104,3 +104,30 @@ def remove(entry, test=True, saltenv=None):
     function = entry.get("gone", "octavia_cloud.absent")
     cloud = __salt__["octavia_pillar.values"](saltenv)["resources:cloud"]
     return __salt__[function](**fields, marked=True, test=test, cloud_name=cloud, saltenv=saltenv)
+
+
+def quotas(load_balancers=None, topology=None, saltenv=None):
+    """
+    Return a table of the quotas that the service project needs, and why. ``octavia_compute.quotas`` has the numbers.
+
+    load_balancers
+        How many are planned; ``octavia:resources:load_balancers`` by default.
+
+    topology
+        ``SINGLE`` or ``ACTIVE_STANDBY``; that of octavia.conf by default.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_resources.quotas load_balancers=500
+    """
+    found = __salt__["octavia_compute.quotas"](load_balancers, topology, saltenv)
+    rows = [("quota", "needed", "why")]
+    rows += [
+        (f"{service} {name}", str(each["needed"]), each["why"])
+        for service, names in found.items()
+        for name, each in names.items()
+    ]
+    name, number = (max(len(row[column]) for row in rows) for column in (0, 1))
+    return "\n".join(f"{row[0]:<{name}}  {row[1]:>{number}}  {row[2]}" for row in rows)

@@ -46,3 +46,15 @@ octavia:
           - {protocol: tcp, port: 9100-9110, remote: 10.20.0.0/24}
         exact: true
       router: {name: mgmt6-router, external_network: public}
+    load_balancers: 500
+    quotas: {listeners: 2, networks: 1, spare: 30, exact: true}
+    compute:
+      flavor: {name: amphora-2, ram: 2048, vcpus: 2, disk: 4, extra_specs: {"hw:cpu_policy": dedicated}}
+      keypair: {replace: true}
+    image:
+      properties: {os_distro: debian}
+      keep: 3
+      build:
+        enabled: true
+        elements: [octavia-agent, baremetal]
+        max_age_days: 30

@@ -223,6 +223,13 @@ def test_quotas_follow_the_topology_and_the_drivers_of_octavia_conf(host):
     assert numbers(host.compute.quotas(10, "SINGLE"))["compute"]["instances"] == 20
 
 
+def test_the_table_of_quotas_is_for_people(host):
+    lines = host.resources.quotas(load_balancers=500).splitlines()
+    assert lines[0].split() == ["quota", "needed", "why"]
+    assert lines[1] == "compute instances              550  500 load balancers x 1, and 50 to fail over"
+    assert len(lines) == 7
+
+
 def test_volumes_have_quotas_where_amphorae_boot_from_them(host):
     with_quotas(host, instances=-1, cores=-1, ram=-1)
     host.cloud_side.of("volume_quota").append({"id": PROJECT, "volumes": 10, "gigabytes": -1})
