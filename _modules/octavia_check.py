@@ -419,11 +419,14 @@ def _unprotected(saltenv):
 # --- the host -------------------------------------------------------------------------------------------------------
 
 
-def host(saltenv=None):
+def host(saltenv=None, ids=True):
     """
     Return the faults that show when the pillar, which must be sound, is held against this host, as a list of lines:
     a release that the host does not have, files that are not there, a database that does not answer, ids that neither
     the mine nor the cloud knows.
+
+    ids
+        Look for these ids too: a run that writes no octavia.conf needs none.
 
     CLI Example:
 
@@ -435,7 +438,7 @@ def host(saltenv=None):
         return []
     faults = [*_release_faults(saltenv)] or __salt__["octavia_fit.release"](saltenv, ask=True)["faults"]
     faults = [*faults, *_file_faults(saltenv), *_interface_faults(saltenv), _database_fault(saltenv)]
-    if __salt__["octavia_pillar.unsaid"](saltenv):
+    if ids and __salt__["octavia_pillar.unsaid"](saltenv):
         faults += __salt__["octavia_ids.missing"](saltenv)
     return [fault for fault in faults if fault]
 

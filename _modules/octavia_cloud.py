@@ -767,7 +767,7 @@ def _service_user(saltenv):
     if missing:
         raise CommandExecutionError(f"Not set in the pillar: {', '.join(missing)}")
     return {
-        "options": __salt__["octavia_conf.options"](saltenv, mask=False, look_up=False)["service_auth"],
+        "options": __salt__["octavia_conf.options"](saltenv, mask=False)["service_auth"],
         "region": value["identity:region"],
         "interface": value["identity:endpoint_type"].removesuffix("URL"),
     }

@@ -14,7 +14,7 @@ from urllib.parse import quote
 ROLES = ("api", "manager", "driver_agent")
 
 
-def options(saltenv=None, mask=True, release=None, look_up=True, awaited=True):
+def options(saltenv=None, mask=True, release=None, look_up=False, awaited=True):
     """
     Return octavia.conf as ``{section: {option: value}}``.
 
@@ -25,10 +25,11 @@ def options(saltenv=None, mask=True, release=None, look_up=True, awaited=True):
         For this release, by name or number; by default for that of this host.
 
     look_up
-        Ask the mine and the cloud for ids that the pillar does not say. Without it they are left out.
+        Ask the mine and the cloud for ids that the pillar does not say. They are left out by default.
 
     awaited
-        In a dry run, have a remark in place of an id that only the real run can know. Without it these are left out.
+        Then, in a dry run, have a remark in place of an id that only the real run can know. Without it these are left
+        out.
 
     Raises CommandExecutionError as ``octavia_release.facts``, ``octavia_release.named`` and ``octavia_ids.found`` do.
 

@@ -220,12 +220,10 @@ class _Hop:
             )
         self.tables = {octavia: table(octavia, saltenv) for octavia in range(self.map["oldest"], self.end + 1)}
         self.before, self.after = self.tables[self.start], self.tables[self.end]
-        # an id is not what a release changes
-        options = __salt__["octavia_conf.options"]
         self.now, self.then = (
             {
                 f"{section}/{name}": value
-                for section, names in options(saltenv, release=release["name"], look_up=False).items()
+                for section, names in __salt__["octavia_conf.options"](saltenv, release=release["name"]).items()
                 for name, value in names.items()
             }
             for release in (present, goal)

@@ -5,6 +5,9 @@ the Octavia that is there does not work.
 
 from salt.exceptions import CommandExecutionError
 
+# States that make what octavia_ids looks for, and the SLS that has them.
+_MAKERS = {"octavia_resources.managed": "octavia.resources", "octavia_interface.port": "octavia.manager.interface"}
+
 _LEVELS = ("critical", "warning", "ok")
 
 
@@ -27,12 +30,11 @@ def preflight(name, source=None):
     """
     ret = {"name": name, "result": True, "changes": {}, "comment": "The pillar is sound and this host can serve it"}
     # what this run makes need not be there yet
-    makers = {"octavia_resources": "octavia.resources", "octavia_interface": "octavia.manager.interface"}
-    made = {makers[chunk["state"]] for chunk in __lowstate__ if chunk["state"] in makers}
-    __context__["octavia_ids.made"] = sorted(made)
+    run = {f"{chunk['state']}.{chunk['fun']}" for chunk in __lowstate__}
+    __context__["octavia_ids.made"] = [sls for state, sls in _MAKERS.items() if state in run]
     try:
         found = __salt__["octavia_check.pillar"](saltenv=__env__)
-        faults = found["faults"] or __salt__["octavia_check.host"](saltenv=__env__)
+        faults = found["faults"] or __salt__["octavia_check.host"](saltenv=__env__, ids="octavia_conf.managed" in run)
         if not faults:
             __salt__["octavia_service.observe"]()
     except CommandExecutionError as exc:

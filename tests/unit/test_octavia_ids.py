@@ -83,7 +83,7 @@ SILENT = dict.fromkeys([FLAVOR, OWNER, NETWORKS, GROUPS, TARGETS], GONE)
 
 
 @pytest.fixture
-def make(tmp_path, monkeypatch):
+def make(tmp_path):
     """``make(cloud, answers, ...)``: a host ctl1 whose pillar says no ids."""
 
     def _make(cloud=None, answers=(), local=True, **kwargs):
@@ -136,6 +136,13 @@ def test_the_key_pair_is_sought_where_operators_have_an_ssh_key(make):
     assert KEYPAIR not in make().pillar.unsaid()
     host = make(answers={"manager:ssh": {"private_key": "fake"}})
     assert host.ids.found()[KEYPAIR] == "octavia_ssh_key"
+
+
+def test_who_looks_at_the_pillar_alone_asks_nobody(make):
+    host = make(local=False, answers={"resources:enabled": True, "api:bind:address": "172.16.10.1"})
+    assert host.faults() == []
+    assert host.conf.options()["service_auth"]["username"] == "octavia"
+    assert (host.cloud.asked, host.mine.call_count) == ([], 0)
 
 
 # --- the cloud

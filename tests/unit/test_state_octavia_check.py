@@ -88,3 +88,26 @@ def test_a_host_without_roles_passes_without_a_question(make):
     host.run_all.reset_mock()
     assert _preflight(host)["result"] is True
     host.run_all.assert_not_called()
+
+
+FLAVOR = "manager:controller_worker:amp_flavor_id"
+CONF = {"state": "octavia_conf", "fun": "managed"}
+RESOURCES = {"state": "octavia_resources", "fun": "managed"}
+
+
+@pytest.mark.parametrize(
+    ("run", "line"),
+    [
+        ([CONF], f"octavia:{FLAVOR}: is not set, and nobody shares it in the mine, and Nova has no flavor amphora; "
+         "say it, or apply octavia.resources"),
+        # it is made before it is needed
+        ([RESOURCES, CONF], ""),
+        # nobody needs it
+        ([RESOURCES], ""),
+    ],
+)  # fmt: skip
+def test_an_id_that_nobody_knows_stops_a_run_that_needs_it_and_does_not_make_it(make, run, line):
+    host = make(changed(with_certificates(shared()), **{FLAVOR: GONE}))
+    host.ask.return_value = None
+    ret = host.state("octavia_check", run).preflight("octavia_preflight", source="salt://octavia")
+    assert (ret["result"], ret["comment"]) == (not line, line or "The pillar is sound and this host can serve it")
