@@ -233,10 +233,6 @@ DRIFT = {
         "network.update_subnet(subnet(), is_dhcp_enabled=False)",
         {"subnet lb-mgmt-subnet": {"old": {"enable_dhcp": False}, "new": {"enable_dhcp": True}}},
     ),
-    "subnet's gateway": (
-        "network.update_subnet(subnet(), gateway_ip='172.16.0.1')",
-        {"subnet lb-mgmt-subnet": {"old": {"gateway_ip": "172.16.0.1"}, "new": {"gateway_ip": None}}},
-    ),
     "rule gone": (
         "rule = next(r for r in group('lb-mgmt-sec-grp').security_group_rules if r['port_range_min'] == 9443)\n"
         "network.delete_security_group_rule(rule['id'])",
@@ -254,11 +250,6 @@ DRIFT = {
     "quota": (
         "network.update_quota(project, security_groups=5)",
         {"network quota service": {"old": {"security_group": 5}, "new": {"security_group": 103}}},
-    ),
-    "project off": (
-        # that of the services' own users: put right before they need it
-        "identity.update_project(project, is_enabled=False)",
-        {"project service": {"old": {"enabled": False}, "new": {"enabled": True}}},
     ),
     "user off": (
         "identity.update_user(identity.find_user('octavia'), is_enabled=False)",
