@@ -221,7 +221,7 @@ def wanted(saltenv=None):
             continue
         want = {name: each["needed"] if exact else {"at_least": each["needed"]} for name, each in quotas.items()}
         found.append(_entry(f"{service}_quota", project, want, None, "octavia:resources:load_balancers"))
-    if value.get("manager:ssh:private_key"):
+    if value.get("manager:ssh:private_key") and value.get("resources:ssh", True):
         want = {
             "public_key": public_key(saltenv=saltenv),
             "user": value["identity:user"],

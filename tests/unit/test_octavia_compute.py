@@ -307,6 +307,11 @@ def test_a_key_pair_has_the_name_that_octavia_conf_has(host):
     assert host.compute.wanted()[-1]["name"] == "mine" == host.compute.key_name()
 
 
+def test_a_key_is_not_loaded_where_ssh_is_off(host):
+    say(host, **{"manager:ssh:private_key": KEY, "resources:ssh": False})
+    assert "keypair" not in {entry["kind"] for entry in host.compute.wanted()}
+
+
 def test_another_key_of_that_name_is_reported_and_replaced_only_when_told_to(host):
     with_quotas(host, instances=-1, cores=-1, ram=-1)
     say(host, **{"manager:ssh:private_key": KEY})
