@@ -98,12 +98,12 @@ def paths(saltenv=None):
     }
 
 
-def files(name, opened, tool, saltenv=None):
+def files(names, opened, tool, saltenv=None):
     """
     Return the files of the firewall, as ``{path: text}``.
 
-    name
-        Of the interface.
+    names
+        Of the interfaces; see ``octavia_port.inlets``.
 
     opened
         What ``ports`` returns.
@@ -115,9 +115,9 @@ def files(name, opened, tool, saltenv=None):
 
     .. code-block:: bash
 
-        salt-call octavia_firewall.files o-hm0 '[[udp, 5555]]' nftables
+        salt-call octavia_firewall.files '[o-hm0]' '[[udp, 5555]]' nftables
     """
-    where, facts = paths(saltenv), {"name": name, "opened": opened, "table": TABLE, "chain": CHAIN}
+    where, facts = paths(saltenv), {"names": names, "opened": opened, "table": TABLE, "chain": CHAIN}
     fill = __salt__["octavia_file.fill"]
     if tool == "nftables":
         made = {where["nft"]: fill("interface.nft.jinja", facts, saltenv)}
@@ -138,13 +138,13 @@ def _families():
     return found + ([("v6", "ip6tables")] if os.path.exists("/proc/sys/net/ipv6") else [])
 
 
-def compare(made, tool, saltenv=None):
+def compare(names, made, tool, saltenv=None):
     """
     Return the rules that this host has and those that it would have, as ``[old, new]`` in the words of its own tool;
     None for no rules.
 
-    made, tool
-        What ``files`` and ``backend`` return.
+    names, made, tool
+        As for ``files``, and what that and ``backend`` return.
 
     Raises CommandExecutionError when the tool does not take the rules.
 
@@ -152,7 +152,7 @@ def compare(made, tool, saltenv=None):
 
     .. code-block:: bash
 
-        salt-call octavia_firewall.compare '{/etc/octavia/interface.nft: ""}' nftables
+        salt-call octavia_firewall.compare '[o-hm0]' '{/etc/octavia/interface.nft: ""}' nftables
     """
     if not shutil.which(BACKENDS[tool], path=_PATH):
         # a dry run before the package is there
@@ -163,8 +163,9 @@ def compare(made, tool, saltenv=None):
         return [_said(listing), _said(f"nft -f - && {listing}", made[where["nft"]])]
     sides = [[], []]
     for version, program in _families():
-        # the jump has to come before what the host itself lets in
-        listing = f"{program} -w -S {CHAIN} && {program} -w -S INPUT 1 | grep -- '-j {CHAIN}$'"
+        # the jumps have to come before what the host itself lets in
+        jumps = [f"{program} -w -S INPUT {place} | grep -- '-j {CHAIN}$'" for place in range(1, len(names) + 1)]
+        listing = " && ".join([f"{program} -w -S {CHAIN}", *jumps])
         text = "".join(line for line in made[where[version]].splitlines(True) if not line.startswith("-D"))
         sides[0].append(_said(listing))
         sides[1].append(_said(f"{program}-restore -n && {listing}", text))

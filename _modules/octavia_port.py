@@ -97,8 +97,26 @@ def present(address=None, saltenv=None):
         "security_groups": [["security_group", group, project]],
     }
     return __salt__["octavia_cloud.present"](
-        "port", name(saltenv), want, project=project, refs=refs, key="octavia:manager:interface:host", saltenv=saltenv
+        "port", name(saltenv), want, project=project, refs=refs, key="octavia:resources:network:name", saltenv=saltenv
     )
+
+
+def inlets(want, saltenv=None):
+    """
+    Return the interfaces by which this host hears the management network: its own, and the bridge that Neutron's
+    linuxbridge agent makes. That has no address, but is a way in: Linux answers there for addresses of its others.
+
+    want
+        What ``octavia_interface.wanted`` returns.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_port.inlets '{name: o-hm0, type: linuxbridge}'
+    """
+    network = _network(saltenv)[0] if want["type"] == "linuxbridge" else None
+    return [want["name"], *([f"brq{network['id'][:11]}"] if network else [])]
 
 
 def _network(saltenv):

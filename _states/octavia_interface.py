@@ -97,9 +97,10 @@ def firewall(name):
         tool = __salt__["octavia_firewall.backend"](__env__) or "nftables"
         addresses = [__salt__["octavia_interface.address"](__env__)]
         opened = __salt__["octavia_firewall.ports"](addresses, __env__)
-        made = __salt__["octavia_firewall.files"](want["name"], opened, tool, __env__)
+        names = __salt__["octavia_port.inlets"](want, __env__)
+        made = __salt__["octavia_firewall.files"](names, opened, tool, __env__)
         _compare_files(ret["changes"], made, __salt__["octavia_firewall.paths"](__env__).values())
-        old, new = __salt__["octavia_firewall.compare"](made, tool, __env__)
+        old, new = __salt__["octavia_firewall.compare"](names, made, tool, __env__)
         if old != new:
             ret["changes"][f"rules of {want['name']}"] = {"old": old, "new": new}
         unit = __salt__["octavia_firewall.unit"]()
@@ -115,7 +116,7 @@ def firewall(name):
                 __salt__["octavia_firewall.flush"](other)
             _write_files(made, __salt__["octavia_firewall.paths"](__env__).values())
             __salt__["octavia_interface.start"](unit)
-            if __salt__["octavia_firewall.compare"](made, tool, __env__)[0] != new:
+            if __salt__["octavia_firewall.compare"](names, made, tool, __env__)[0] != new:
                 raise CommandExecutionError(f"the rules of {want['name']} are not what {unit}.service has loaded")
     except CommandExecutionError as exc:
         return _failed(name, exc, ret)
