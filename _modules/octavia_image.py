@@ -37,6 +37,8 @@ def wanted(saltenv=None):
     Return what the pillar wants of Glance, as a list of dicts for ``octavia_resources``: ``kind``, ``name``, ``want``,
     ``project``, ``key``, ``function``, which sees to it, and ``gone``, which takes it away.
 
+    Raises CommandExecutionError, in one line, when a checksum is missing, or the flavor is too small for the image.
+
     CLI Example:
 
     .. code-block:: bash
@@ -46,6 +48,7 @@ def wanted(saltenv=None):
     value = __salt__["octavia_pillar.values"](saltenv)
     prefix = "resources:image:"
     said = {key.removeprefix(prefix): found for key, found in value.items() if key.startswith(prefix)}
+    _fits(said, value)
     properties = {name: said[name] for name in ("hw_architecture", "hw_rng_model") if said.get(name)}
     want = {
         "tag": said.get("tag") or value["manager:controller_worker:amp_image_tag"],
@@ -72,10 +75,26 @@ def _entry(kind, name, want, project, functions):
     }  # fmt: skip
 
 
+def _fits(said, value):
+    """Nova refuses to boot what does not fit into the flavor; one that somebody else has made may be larger."""
+    if value.get("manager:controller_worker:amp_flavor_id"):
+        return
+    sizes = [("min_disk", "disk", "GiB"), ("min_ram", "ram", "MiB")]
+    sizes += [("build:size", "disk", "GiB")] if said.get("build:enabled") else []
+    for name, field, unit in sizes:
+        there = value[f"resources:compute:flavor:{field}"]
+        # a disk of 0 is as large as the image
+        if said[name] > there and (there or field == "ram"):
+            raise CommandExecutionError(
+                f"{_KEY}:{name}: is {said[name]} {unit}, more than octavia:resources:compute:flavor:{field} ({there})"
+            )
+
+
 def _source(said, part):
     for name in ("file", "url"):
         if said.get(part + name):
-            return {name: said[part + name], "checksum": said.get(f"{part}checksum"), "key": f"{_KEY}:{part}{name}"}
+            digest = checksum(said.get(f"{part}checksum"), f"{_KEY}:{part}checksum")
+            return {name: said[part + name], "checksum": digest, "key": f"{_KEY}:{part}{name}"}
     return None
 
 

@@ -56,16 +56,13 @@ KEY, OTHER = pem(ed25519.Ed25519PrivateKey.generate()), pem(ec.generate_private_
 
 
 class ByHand:
-    """What somebody does with the cloud, and what there is in it."""
+    """What an administrator does with the SDK, and what there is in the cloud."""
 
-    def __init__(self, services, entry):
+    def __init__(self, services):
         self.services = services
-        self.entry = json.dumps({"clouds": {"admin": entry}})
 
     def __call__(self, script):
-        self.services.write("/root/test-clouds.yaml", self.entry, mode=0o600)
-        ask = {"OS_CLIENT_CONFIG_FILE": "/root/test-clouds.yaml"}
-        return self.services.run(["python3", "-"], input=SDK + script, env=ask).stdout
+        return self.services.run(["python3", "-"], input=SDK + script).stdout
 
     def inventory(self):
         return json.loads(self(INVENTORY))
@@ -73,7 +70,7 @@ class ByHand:
 
 @pytest.fixture(scope="module")
 def by_hand(cloud):
-    return ByHand(cloud.machines["services"], cloud.facts["clouds"]["admin"])
+    return ByHand(cloud.machines["services"])
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 from fake_cloud import PROJECT, FakeCloud
-from formula import Host, changed, shared
+from formula import GONE, Host, changed, shared
 from salt.exceptions import CommandExecutionError
 
 EMPTY = hashlib.sha256(b"").hexdigest()
@@ -69,6 +69,20 @@ def test_a_file_without_a_checksum_is_refused_before_anything_is_made(host):
     with pytest.raises(CommandExecutionError, match="^octavia:resources:image:checksum: needs a checksum"):
         apply(host)
     assert images(host) == []
+
+
+@pytest.mark.parametrize(("key", "value"), [("min_disk", 4), ("min_ram", 2048), ("build:size", 5)])
+def test_an_image_that_no_amphora_could_boot_is_refused(host, key, value):
+    say(host, **{
+        f"resources:image:{key}": value, "resources:image:build:enabled": key == "build:size",
+        "manager:controller_worker:amp_flavor_id": GONE,
+    })  # fmt: skip
+    with pytest.raises(CommandExecutionError) as caught:
+        host.image.wanted()
+    assert str(caught.value).startswith(f"octavia:resources:image:{key}: is {value} ") and "flavor" in str(caught.value)
+    # one that somebody else has made is what it is
+    say(host, **{"manager:controller_worker:amp_flavor_id": "65"})
+    assert host.image.wanted()
 
 
 # --- one image
