@@ -69,12 +69,13 @@ def db(load, settings, host, monkeypatch):
 
 @pytest.fixture
 def manage(settings):
-    """Write an octavia-db-manage that leaves its arguments beside itself."""
+    """Write an octavia-db-manage that leaves its arguments beside itself; it is killed for a negative status."""
 
     def write(text="", status=0):
-        script = f"#!{sys.executable}\nimport sys\nopen(sys.argv[0] + '.ran', 'w').write(' '.join(sys.argv[1:]))\n"
+        script = f"#!{sys.executable}\nimport os, sys\nopen(sys.argv[0] + '.ran', 'w').write(' '.join(sys.argv[1:]))\n"
         program = Path(settings["db_manage"])
-        program.write_text(f"{script}sys.stderr.write({text!r})\nsys.exit({status})\n")
+        end = f"sys.exit({status})" if status >= 0 else f"os.kill(os.getpid(), {-status})"
+        program.write_text(f"{script}sys.stderr.write({text!r})\n{end}\n")
         program.chmod(0o755)
 
     return write
@@ -112,8 +113,9 @@ def test_a_damaged_stamp_means_due(db, stamp, text):
     assert db.due()
 
 
-def test_a_pillar_without_a_database_is_due_and_no_error(db, settings):
-    settings["database"] = {}
+@pytest.mark.parametrize("database", [{}, None])
+def test_a_pillar_without_a_database_is_due_and_no_error(db, settings, database):
+    settings["database"] = database
     assert db.due()
 
 
@@ -151,6 +153,14 @@ def test_a_failed_migration_stays_due_and_gives_its_one_line(db, host, manage, s
         " (2003, \"Can't connect to MySQL server on 'db1'\"): see pillar octavia:database:host"
     )
     assert db.due() and json.loads(stamp.read_text())["from_empty"] is True
+
+
+def test_a_migration_that_is_killed_stays_due_and_says_by_what(db, host, manage):
+    manage(status=-9)
+    host.side_effect = [EMPTY]
+    with pytest.raises(CommandExecutionError, match="^octavia-db-manage was killed by signal 9: apply again$"):
+        db.upgrade()
+    assert db.due()
 
 
 def test_a_first_migration_that_was_killed_starts_over(db, host, manage, stamp):
