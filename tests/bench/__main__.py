@@ -11,7 +11,7 @@ sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
 from lab import Lab, LabError  # noqa: E402
 from lab.progress import step  # noqa: E402
 
-from bench import measure, subject  # noqa: E402
+from bench import cloud, measure, subject  # noqa: E402
 
 CPU_GOAL = 1.25  # times the floor
 ANSIBLE_GOAL = 0.15
@@ -82,6 +82,11 @@ def run(options):
                 measure_ansible(machine, salt, options.ansible_pairs, table)
         processes, size = measure.api_memory(machine)
         table.add(f"API memory MiB, {processes} uwsgi processes", size)
+    with Lab("benchcloud") as lab:
+        with step("Nova, Glance and Neutron answer too"):
+            lab.cloud()
+        with step("what octavia.resources asks, with 1 and with 500 networks and ports of others"):
+            cloud.measure(lab, table)
     print()
     table.show()
     return 1 if options.strict and table.missed else 0

@@ -11,13 +11,10 @@ import time
 
 import pytest
 from lab import Lab
+from proxy import PATIENCE, Proxy, questions, tokens
 
 HOST = "10.77.0.2"
-#: Ports of the proxy, and what is behind them.
-BEHIND = {"15000": f"http://{HOST}:5000", "19696": f"http://{HOST}:9696"}
 PARTS = ("octavia.resources.identity", "octavia.resources.network")
-#: Seconds for one answer in these tests.
-PATIENCE = 4
 SLOW = pytest.mark.slow
 
 SDK = """
@@ -101,24 +98,6 @@ def proxy(cloud):
     return Proxy(cloud.machines["services"])
 
 
-class Proxy:
-    """`proxy.orders(...)` says what it spoils, `proxy.asked()` what was asked since."""
-
-    def __init__(self, machine):
-        self.machine = machine
-        here = os.path.dirname(__file__)
-        with open(os.path.join(here, "fault_proxy.py"), encoding="utf-8") as stream:
-            machine.write("/root/fault_proxy.py", stream.read())
-        machine.run(f"setsid python3 /root/fault_proxy.py '{json.dumps(BEHIND)}' >/root/fault_proxy.log 2>&1 &")
-        machine.run("for i in $(seq 100); do grep -q ready /root/fault_proxy.log && exit 0; sleep 0.1; done; exit 1")
-
-    def orders(self, *faults):
-        self.machine.run(["curl", "-sf", "http://127.0.0.1:10999/", "-d", json.dumps(faults)])
-
-    def asked(self):
-        return json.loads(self.machine.run(["curl", "-sf", "http://127.0.0.1:10999/"]).stdout)
-
-
 @pytest.fixture(scope="module")
 def controller(cloud, by_hand):
     """A host that makes resources, with the packages for it, and a cloud that has none."""
@@ -134,13 +113,7 @@ def say(controller, cloud, proxy):
     facts = cloud.facts
 
     def put(resources=None, **octavia):
-        entry = {
-            "auth": {**facts["clouds"]["admin"]["auth"], "auth_url": f"http://{HOST}:15000/v3"},
-            "region_name": "RegionOne",
-            "api_timeout": PATIENCE,
-            "identity_endpoint_override": f"http://{HOST}:15000/v3",
-            "network_endpoint_override": f"http://{HOST}:19696",
-        }
+        entry = proxy.entry(facts["clouds"]["admin"])
         controller.put_pillar(
             {
                 "octavia": {
@@ -390,36 +363,16 @@ def test_two_of_one_name_are_an_error_that_names_both(there, apply, by_hand):
 # --- how much is asked
 
 
-def tokens(asked):
-    return len([path for method, path, _ in asked if method == "POST" and path.endswith("/auth/tokens")])
-
-
-def lists(asked):
-    """Requests but for tokens, without their questions."""
-    return [
-        (method, path.partition("?")[0]) for method, path, _ in asked if not path.endswith("/auth/tokens")
-    ]  # fmt: skip
-
-
 def counted(apply, proxy):
     """What one converged run asks: one token, no discovery, and each list once."""
     proxy.orders()
     assert changes(apply()) == {}
     asked = proxy.asked()
-    found = lists(asked)
+    found = questions(asked)
     assert tokens(asked) == 1
     assert {method for method, _ in found} == {"GET"}
     assert len(found) == len(set(found)), found
     return len(asked)
-
-
-UNRELATED = """
-for batch in range({number} // 50):
-    body = {{"networks": [{{"name": f"unrelated{{batch}}-{{n}}"}} for n in range(50)]}}
-    made = network.post("/networks", json=body).json()["networks"]
-    body = {{"ports": [{{"name": "unrelated", "network_id": each["id"]}} for each in made]}}
-    assert network.post("/ports", json=body).status_code == 201
-"""
 
 
 def test_a_converged_run_asks_for_one_token_and_one_list_of_each_kind_however_much_there_is(
@@ -428,13 +381,13 @@ def test_a_converged_run_asks_for_one_token_and_one_list_of_each_kind_however_mu
     few = counted(apply, proxy)
     # a token; project, user, roles, assignments, service, endpoints; network, subnet, groups, quota
     assert few == 11
-    by_hand(UNRELATED.format(number=50))
+    proxy.unrelated(50)
     assert counted(apply, proxy) == few
 
 
 @SLOW
 def test_the_same_with_five_hundred_networks_and_ports(there, apply, proxy, by_hand):
-    by_hand(UNRELATED.format(number=500))
+    proxy.unrelated(500)
     assert counted(apply, proxy) == 11
     by_hand(SWEEP)
 

@@ -1,7 +1,7 @@
 """
 A proxy between the formula and the services of a cloud that counts what is asked, and spoils some of it.
 
-Runs in a machine of the lab: `python3 fault_proxy.py '{"15000": "http://10.77.0.2:5000", ...}'` with a port for each
+Runs in a machine of the lab: `python3 proxy.py '{"15000": "http://10.77.0.2:5000", ...}'` with a port for each
 service, and 10999 for orders: GET /log says what was asked since the last order, POST /orders takes a list of faults,
 each a mapping:
 
