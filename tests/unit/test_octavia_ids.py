@@ -278,6 +278,40 @@ def test_a_dry_run_says_what_only_the_run_can_know(make):
     assert "not known" not in host.conf.render(awaited=False)
 
 
+def test_a_dry_run_announces_what_the_run_changes_and_has_no_remark_judged(make):
+    host = make(Cloud(), {BIND_IP: GONE, "manager:interface:enabled": True}, test=True)
+    host.salt["octavia_interface.address"] = lambda saltenv: None
+    host.context["octavia_ids.made"] = ["octavia.resources", "octavia.manager.interface"]
+    dry = host.state("octavia_conf").managed("octavia_conf")
+    assert dry["result"] is None
+    assert dry["changes"]["controller_worker/amp_flavor_id"] == {
+        "old": None, "new": "(not known before octavia.resources)",
+    }  # fmt: skip
+    [judged] = [call.kwargs["text"] for call in host.ask.call_args_list if "text" in call.kwargs]
+    assert "amp_image_tag" in judged and "not known" not in judged
+
+    full().connect(host)
+    host.salt["octavia_interface.address"] = lambda saltenv: "172.16.0.11"
+    host.opts["test"] = False
+    real = host.state("octavia_conf").managed("octavia_conf")
+    assert real["result"] is True and real["changes"].keys() == dry["changes"].keys()
+
+
+def test_what_nobody_knows_keeps_the_old_file(make):
+    host = make(Cloud())
+    host.conf_file.write_text("[DEFAULT]\n")
+    ret = host.state("octavia_conf").managed("octavia_conf")
+    assert (ret["result"], ret["changes"], host.conf_file.read_text()) == (False, {}, "[DEFAULT]\n")
+    assert ret["comment"].startswith(f"octavia:{FLAVOR}: is not set, and Nova has no flavor amphora")
+
+
+def test_a_missing_key_pair_is_a_warning_of_the_state(make):
+    cloud = full()
+    cloud.kinds["keypair"] = []
+    ret = make(cloud, {"manager:ssh": {"private_key": "fake"}}).state("octavia_conf").managed("octavia_conf")
+    assert ret["result"] is True and ret["warnings"][0].startswith(f"octavia:{KEYPAIR}: is not set")
+
+
 def test_the_run_itself_fails_when_it_was_not_made_after_all(make):
     host = make(Cloud())
     host.context["octavia_ids.made"] = ["octavia.resources"]
