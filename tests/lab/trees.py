@@ -66,7 +66,7 @@ LIBRARIES = (
     "$(apt-get -s -qq install --no-install-recommends octavia-common | awk '/^Inst/ && $2 !~ /octavia/ {print $2}')"
 )
 # The tools of a host's firewall, of which a machine may have one or the other, and Open vSwitch.
-NETWORK = "nftables iptables openvswitch-switch"
+FIREWALL = "nftables iptables openvswitch-switch"
 # The Octavia of Debian as a library, and the newest of PyPI in a Python of its own.
 INSTALL_OCTAVIA = INSTALL.format(packages="octavia-common python3-octavia python3-pymysql")
 NEWEST_OCTAVIA = """
@@ -304,11 +304,11 @@ LAYERS = {
         ),
         *(
             Layer(
-                f"network-{number}",
+                f"firewall-{number}",
                 f"firewalls and Open vSwitch for Debian {number}",
                 parent,
-                lambda _layer: (INSTALL, NETWORK),
-                lambda layer, disk: _in_overlay(layer, disk, INSTALL.format(packages=NETWORK)),
+                lambda _layer: (INSTALL, FIREWALL),
+                lambda layer, disk: _in_overlay(layer, disk, INSTALL.format(packages=FIREWALL)),
                 number,
             )
             for number, parent in {"12": "libraries-12", "13": "octavia-13"}.items()
@@ -335,7 +335,7 @@ LAYERS = {
 TREES = {
     **{f"debian-{number}": (f"octavia-{number}", f"salt-{number}") for number in host.DATA["debian"]},
     "libraries-12": ("libraries-12", "salt-12"),
-    **{f"network-{number}": (f"network-{number}", f"salt-{number}") for number in host.DATA["debian"]},
+    **{f"firewall-{number}": (f"firewall-{number}", f"salt-{number}") for number in host.DATA["debian"]},
     "services": ("services", "salt-12"),
     "cloud": ("services", "packages-cloud", "cloud", "salt-12"),
     "gate-12": ("gate-12",),
