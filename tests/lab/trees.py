@@ -22,6 +22,8 @@ from lab import host, machine, nspawn
 from lab.progress import step
 
 _workshops = set()  # those that are open in this process
+IMAGE = pathlib.Path("/srv/images/amphora.qcow2")
+IMAGE_SIZE = "1536M"
 KEPT = 24 * 3600  # seconds that a layer stays in the cache after its last use when another took its place
 
 # A machine of the lab lives for minutes: no timers, no login on the console; nor does its disk need flushing, for
@@ -227,6 +229,33 @@ def _configured_build(layer, disk):
         (services.disk / "upper").rename(disk / "upper")
 
 
+def _amphora_inputs(layer):
+    directory = host.HERE / "amphora"
+    return layer.packages, IMAGE_SIZE, *(path.read_bytes() for path in sorted(directory.iterdir()))
+
+
+def _amphora_build(layer, disk):
+    """A disk image with Debian's agent; in the layer there is but that file, so that machines find it under IMAGE."""
+    directory = host.HERE / "amphora"
+    binds = [(path, f"/mnt/{path.name}") for path in directory.iterdir()]
+    _in_overlay(layer, disk, (directory / "install.sh").read_text(), {"PACKAGES": layer.packages}, binds)
+    below = [each.path for each in stack(layer.parent)]
+    view, tools = disk / "view", disk / "tools"
+    machine.mount([disk / "upper", *below], view)
+    try:
+        environment = {"SIZE": IMAGE_SIZE}
+        script = (directory / "image.sh").read_text()
+        _in_overlay(layer, tools, script, environment, [(view / "root", "/mnt/amphora")])
+    finally:
+        machine.unmount(view)
+    shutil.rmtree(disk / "upper")
+    target = disk / "upper" / IMAGE.relative_to("/")
+    target.parent.mkdir(parents=True)
+    (tools / "upper" / "root" / "amphora.qcow2").rename(target)
+    with target.open("rb") as image:
+        target.with_suffix(".sha256").write_text(hashlib.file_digest(image, "sha256").hexdigest())
+
+
 def _in_overlay(layer, disk, script, environment=None, binds=()):
     machine.mount([below.path for below in stack(layer.parent)], disk)
     try:
@@ -296,6 +325,14 @@ LAYERS = {
             wants="cloud",
         ),
         Layer(
+            "amphora",
+            "an amphora's disk image",
+            "base-12",
+            _amphora_inputs,
+            _amphora_build,
+            wants="amphora",
+        ),
+        Layer(
             "libraries-12",
             "libraries of Octavia for Debian 12",
             "octavia-12",
@@ -338,6 +375,7 @@ TREES = {
     **{f"firewall-{number}": (f"firewall-{number}", f"salt-{number}") for number in host.DATA["debian"]},
     "services": ("services", "salt-12"),
     "cloud": ("services", "packages-cloud", "cloud", "salt-12"),
+    "amphora": ("amphora",),
     "gate-12": ("gate-12",),
     "gate-13": ("newest",),
 }
