@@ -12,6 +12,7 @@ from lab import host, machine, network, nspawn, trees
 # For the disks of the services and two controllers, and for the processes in them; twice, for the lab beside.
 ROOM = 12 * 2**30
 CLOUDS = ("admin", "octavia", "demo", "outsider")
+TENANT = (host.HERE / "tenant.py").read_text()
 READY = (host.HERE / "ready.py").read_text()
 
 
@@ -36,7 +37,8 @@ class Lab:
 
         `ca` is the certificate that MariaDB's and RabbitMQ's are signed by, `certificates` holds what
         Octavia needs for its amphorae, by file name, `subnet` also the ids that Neutron chose, `clouds` the
-        entries of a clouds.yaml: admin, octavia, demo, outsider.
+        entries of a clouds.yaml: admin, octavia, demo, outsider, `amphora` the image as a machine of the tree
+        `controller` has it, and its checksum.
         """
         made = trees.LAYERS["services"].path / "etc/octavia-lab"
         authority, subnet = made / "ca.crt", made / "subnet.json"
@@ -45,6 +47,7 @@ class Lab:
             "subnet": json.loads(subnet.read_text()) if subnet.exists() else host.DATA["subnet"],
             "ca": authority.read_text() if authority.exists() else None,
             "certificates": {path.name: path.read_text() for path in made.glob("amphora/*.pem")},
+            "amphora": {"file": str(trees.IMAGE), "checksum": trees.checksum()},
             "clouds": {name: _cloud(host.DATA["keystone"], name) for name in CLOUDS},
         }
 
@@ -168,6 +171,51 @@ class Lab:
         """
         return self.services("cloud")
 
+    def network_node(self, machine):
+        """Let a machine of the tree `controller` carry Neutron's networks, by an agent under the machine's own name."""
+        machine.configure("cloud.linuxbridge")
+        wait_ready(self.machines["services"], machine.name)
+        return machine
+
+    def tenant(self):
+        """Two hosts in the demo project's network, in namespaces of the services machine: gives a Tenant.
+
+        The demo user gets Octavia's role for users of load balancers, if it is there.
+        """
+        return Tenant(self.machines["services"]).make()
+
+
+class Tenant:
+    """`client`, which asks, and `member`, a web server on port 8080 behind load balancers."""
+
+    def __init__(self, services):
+        self.services = services
+        self.facts = {**host.DATA["cloud"]["tenant"], "subnet": host.DATA["subnet"]["name"]}
+
+    def make(self):
+        self._run("make")
+        return self
+
+    def remove(self):
+        self._run("remove")
+
+    def _run(self, verb):
+        self.services.run(["python3", "-", verb, json.dumps(self.facts)], input=TENANT)
+
+    def curl(self, url, timeout=5):
+        """(status, body) of what the client gets; status 0: no answer."""
+        ask = ["ip", "netns", "exec", "client", "curl", "-sS", "--max-time", timeout, "-w", "\n%{http_code}", url]
+        result = self.services.run(ask, check=False)
+        body, _, status = result.stdout.rpartition("\n")
+        return int(status or 0), body or result.stderr.strip()
+
+    def member(self, running=True):
+        """Start or stop the web server."""
+        if running:
+            self._run("make")
+        else:
+            self.services.run("systemctl stop lab-member")
+
 
 def _cloud(keystone, name):
     """An entry of clouds.yaml."""
@@ -185,9 +233,9 @@ def _cloud(keystone, name):
     }
 
 
-def wait_ready(services, tree="services", timeout=180):
-    """Wait until every service of the tree answers in its own protocol."""
-    services.run(["python3", "-", tree, str(timeout)], input=READY, timeout=timeout + 10)
+def wait_ready(services, what="services", timeout=180):
+    """Wait until every service of a tree answers in its own protocol, or the network agent of a machine."""
+    services.run(["python3", "-", what, str(timeout)], input=READY, timeout=timeout + 10)
 
 
 def names():

@@ -18,6 +18,14 @@ file_client: local
 file_roots: {base: [/srv/salt]}
 pillar_roots: {base: [/srv/pillar]}
 """
+LAB_MINION = """\
+file_client: local
+file_roots: {base: [/srv/lab/states]}
+pillar_roots: {base: [/srv/lab/pillar]}
+cachedir: /srv/lab/cache
+pki_dir: /srv/lab/pki
+log_file: /srv/lab/log
+"""
 
 
 class CommandError(host.LabError):
@@ -201,6 +209,18 @@ class Machine:
         target = self.path(target)
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+
+    def configure(self, states):
+        """Apply some of the lab's own states, with lab.json as their pillar, and leave nothing of Salt's behind."""
+        self.put_tree(host.HERE / "states", "/srv/lab/states")
+        self.write("/srv/lab/pillar/top.sls", "base: {'*': [lab]}\n")
+        pillar = {"lab": {**host.DATA, "mtu": host.uplink_mtu()}}
+        self.write("/srv/lab/pillar/lab.sls", "#!json\n" + json.dumps(pillar), 0o600)
+        self.write("/srv/lab/minion", LAB_MINION)
+        try:
+            self.salt_call("--config-dir=/srv/lab", "state.apply", states)
+        finally:
+            self.run("rm -rf /srv/lab")
 
     def put_formula(self):
         """Copy this checkout's file roots to /srv/salt, and configure a minion without a master."""

@@ -1,4 +1,7 @@
-"""Run in the services machine: wait until each service of a tree answers; name the one that does not."""
+"""Run in the services machine: wait until each service of a tree answers; name the one that does not.
+
+In place of a tree: a machine, for Neutron's agent there.
+"""
 
 import json
 import socket
@@ -37,13 +40,10 @@ def token():
     return http(5000, "/v3/auth/tokens", body={"auth": {"identity": identity, "scope": scope}})[0]["X-Subject-Token"]
 
 
-def agents():
-    """Those on this machine report; what they reported before it was shut down is too old to count."""
-    found = http(9696, "/v2.0/agents?host=services", token())[1]["agents"]
-    return {agent["binary"] for agent in found if agent["alive"]} >= {
-        "neutron-linuxbridge-agent",
-        "neutron-dhcp-agent",
-    }
+def agents(host, *wanted):
+    """Those of a machine report; what they reported before it was shut down is too old to count."""
+    found = http(9696, f"/v2.0/agents?host={host}", token())[1]["agents"]
+    return {agent["binary"] for agent in found if agent["alive"]} >= set(wanted)
 
 
 def compute():
@@ -63,12 +63,14 @@ CHECKS = {
 CLOUD = {
     "placement": lambda: http(8778, "/"),
     "glance": lambda: http(9292, "/versions"),
-    "neutron-linuxbridge-agent": agents,
+    "neutron agents": lambda: agents(HOST, "neutron-linuxbridge-agent", "neutron-dhcp-agent"),
     "nova": compute,
 }
-tree, timeout = sys.argv[1:]
+what, timeout = sys.argv[1:]
+trees = {"services": CHECKS, "cloud": CHECKS | CLOUD}
+agent = {f"neutron-linuxbridge-agent of {what}": lambda: agents(what, "neutron-linuxbridge-agent")}
 deadline = time.monotonic() + float(timeout)
-for name, answers in (CHECKS | (CLOUD if tree == "cloud" else {})).items():
+for name, answers in trees.get(what, agent).items():
     problem = "no answer"
     while True:
         try:
@@ -77,5 +79,5 @@ for name, answers in (CHECKS | (CLOUD if tree == "cloud" else {})).items():
         except OSError as error:
             problem = str(error)
         if time.monotonic() > deadline:
-            sys.exit(f"{name} does not answer: {problem}; look at: journalctl -u {name}*")
+            sys.exit(f"{name} does not answer: {problem}; look at: journalctl, /var/log/{name.split()[0]}*")
         time.sleep(0.1)

@@ -216,11 +216,7 @@ def _configured_build(layer, disk):
     below = [*layer.needs, layer.parent]
     with laboratory.Lab(f"build{layer.name}machine") as lab:
         services = lab.bare("services", [each.path for each in stack(*below[::-1])], "3008")
-        services.put_tree(host.HERE / "states", "/srv/lab/states")
-        services.write("/srv/lab/pillar/top.sls", "base: {'*': [lab]}\n")
-        pillar = {"lab": {**host.DATA, "mtu": host.uplink_mtu()}}
-        services.write("/srv/lab/pillar/lab.sls", "#!json\n" + json.dumps(pillar), 0o600)
-        services.salt_call("--file-root=/srv/lab/states", "--pillar-root=/srv/lab/pillar", "state.apply", layer.name)
+        services.configure(layer.name)
         laboratory.wait_ready(services, layer.name)
         services.run(FORGET)
         services.stop()
@@ -351,6 +347,14 @@ LAYERS = {
             for number, parent in {"12": "libraries-12", "13": "octavia-13"}.items()
         ),
         Layer(
+            "network-12",
+            "Neutron's linuxbridge agent for Debian 12",
+            "libraries-12",
+            lambda layer: (INSTALL, layer.packages),
+            _install_build,
+            wants="network",
+        ),
+        Layer(
             "services",
             "MariaDB, RabbitMQ, memcached, Keystone, Neutron configured",
             "packages-services",
@@ -375,7 +379,7 @@ TREES = {
     **{f"firewall-{number}": (f"firewall-{number}", f"salt-{number}") for number in host.DATA["debian"]},
     "services": ("services", "salt-12"),
     "cloud": ("services", "packages-cloud", "cloud", "salt-12"),
-    "amphora": ("amphora",),
+    "controller": ("network-12", "amphora", "salt-12"),
     "gate-12": ("gate-12",),
     "gate-13": ("newest",),
 }
@@ -409,6 +413,12 @@ def prepared(tree):
     for path in layers(tree):
         os.utime(path)
     return layers(tree)
+
+
+def checksum():
+    """The SHA-256 of the amphora's image, as pillars say it; None before it was built."""
+    path = LAYERS["amphora"].path / IMAGE.relative_to("/")
+    return f"sha256:{path.with_suffix('.sha256').read_text()}" if path.exists() else None
 
 
 def prepare(trees=None):

@@ -14,4 +14,4 @@ dd if=/usr/lib/grub/i386-pc/boot.img of=amphora.raw bs=440 count=1 conv=notrunc 
 dd if=core.img of=amphora.raw bs=512 seek=1 conv=notrunc status=none
 blocks=$((($(stat -c %s amphora.raw) - 1048576) / 4096))
 mke2fs -q -t ext4 -b 4096 -O ^has_journal -m 0 -E offset=1048576 -d /mnt/amphora amphora.raw $blocks
-qemu-img convert -O qcow2 amphora.raw amphora.qcow2
+qemu-img convert -O qcow2 -c -o compression_type=zstd amphora.raw amphora.qcow2

@@ -30,7 +30,7 @@ nova_configuration:
         vnc: {enabled: false}
         oslo_messaging_rabbit: {heartbeat_timeout_threshold: 0}
         oslo_concurrency: {lock_path: /var/lib/nova/tmp}
-        libvirt: {cpu_mode: none}
+        libvirt: {cpu_mode: none, disk_cachemodes: "file=unsafe"}
 
 # One process waits while the compute node asks Neutron, and Neutron tells another; threads do not go with eventlet.
 {%- for name, number in {'processes': 3, 'threads': 1}.items() %}
