@@ -28,11 +28,13 @@ def pytest_itemcollected(item):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """What shares fixtures stays in one process of ``pytest -n``: a file, or one platform of it."""
+    """What shares fixtures stays in one process of ``pytest -n``: a file, one platform of it, or all of the cloud."""
     from xdist.scheduler import LoadScopeScheduling
 
     class ByFixtures(LoadScopeScheduling):
         def _split_scope(self, nodeid):
+            if "/test_cloud_" in nodeid:
+                return "cloud"
             platform = re.search(r"\[debian\d+-salt\d+", nodeid)
             return nodeid.split("::")[0] + (platform[0] if platform else "")
 

@@ -25,6 +25,17 @@ def services(lab):
 
 
 @pytest.fixture(scope="session")
+def cloud():
+    """
+    A lab with real Placement, Glance, Neutron and Nova, in which nothing knows of Octavia yet. It takes gigabytes: all
+    tests that need it are in files test_cloud_*.py, which one process runs.
+    """
+    with Lab(f"cloud{os.getpid()}") as lab:
+        lab.cloud()
+        yield lab
+
+
+@pytest.fixture(scope="session")
 def pillar(lab):
     """``pillar(change, ...)``: the pillar of a controller with all roles, with changes merged over it."""
     facts = lab.facts

@@ -133,6 +133,12 @@ def free_memory():
     return int(re.search(r"^MemAvailable: +(\d+) kB", meminfo, re.M)[1]) * 1024
 
 
+def kvm():
+    """Whether virtual machines run on the processor itself; a host that lends /dev/kvm need not be able to."""
+    flags = re.search(r"^flags\s*:.*\b(vmx|svm)\b", pathlib.Path("/proc/cpuinfo").read_text(), re.M)
+    return bool(flags) and pathlib.Path("/dev/kvm").exists()
+
+
 # -- the package archive --------------------------------------------------------------------------------
 
 

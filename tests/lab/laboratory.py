@@ -12,6 +12,12 @@ from lab import host, machine, network, nspawn, trees
 # For the disks of the services and two controllers, and for the processes in them; twice, for the lab beside.
 ROOM = 12 * 2**30
 CLOUDS = ("admin", "octavia", "demo", "outsider")
+COMPUTE = """\
+[DEFAULT]
+compute_driver = libvirt.LibvirtDriver
+[libvirt]
+virt_type = {virt_type}
+"""
 TENANT = (host.HERE / "tenant.py").read_text()
 READY = (host.HERE / "ready.py").read_text()
 
@@ -160,6 +166,8 @@ class Lab:
         if "services" not in self.machines:
             new = self._machine("services")
             new.create(trees.prepared(tree))
+            if tree == "cloud":
+                new.write("/etc/nova/nova-compute.conf", COMPUTE.format(virt_type="kvm" if host.kvm() else "qemu"))
             self.machines["services"] = new.start(180)
         wait_ready(self.machines["services"], tree)
         return self.machines["services"]

@@ -79,6 +79,7 @@ class Container:
                     f"--network-namespace-path={namespace}",
                     # and so are its interfaces, its firewall, and the services that manage them
                     "--capability=CAP_NET_ADMIN",
+                    *(["--bind=/dev/kvm"] if host.kvm() else []),
                 ),
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -10,7 +10,6 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
-import json
 import os
 import pathlib
 import shutil
@@ -378,7 +377,7 @@ TREES = {
     "libraries-12": ("libraries-12", "salt-12"),
     **{f"firewall-{number}": (f"firewall-{number}", f"salt-{number}") for number in host.DATA["debian"]},
     "services": ("services", "salt-12"),
-    "cloud": ("services", "packages-cloud", "cloud", "salt-12"),
+    "cloud": ("services", "packages-cloud", "cloud", "amphora", "salt-12"),
     "controller": ("network-12", "amphora", "salt-12"),
     "gate-12": ("gate-12",),
     "gate-13": ("newest",),

@@ -1,5 +1,5 @@
-# The pillar of `make demo`: a whole control plane on controller1, with Octavia's noop drivers, so that no compute,
-# network or image service is asked for anything. The constants of the lab come from tests/lab/lab.json.
+# The pillar of `make demo`: a whole control plane on controller1, with what it needs in the cloud, and real amphorae.
+# The constants of the lab come from tests/lab/lab.json. What has a comment is there because the lab is slow or small.
 {%- import_json 'lab.json' as lab %}
 octavia:
   database:
@@ -52,18 +52,18 @@ octavia:
       ca_private_key_passphrase: {{ lab.amphora_ca_passphrase }}
       server_certs_key_passphrase: lab-only-passphrase-32-character
     controller_worker:
-      amphora_driver: amphora_noop_driver
-      compute_driver: compute_noop_driver
-      network_driver: network_noop_driver
-      image_driver: image_noop_driver
-      volume_driver: volume_noop_driver
       loadbalancer_topology: SINGLE
+      amp_active_retries: 300           # an emulated processor boots in minutes
+      amp_active_wait_sec: 3
+    haproxy_amphora:
+      connection_max_retries: 900       # likewise
+      connection_retry_interval: 1
+      rest_request_read_timeout: 180
     health_manager:
-      bind_ip: {{ lab.network.machines.controller1 }}
       heartbeat_key: lab-only-heartbeat-key
-      controller_ip_port_list:
-        - host: {{ lab.network.machines.controller1 }}
-          port: 5555
+    interface:
+      enabled: true
+      type: linuxbridge
   certificates:
     source: pillar
 {%- for name, content in lab.certificates.items() %}
@@ -71,3 +71,14 @@ octavia:
 {%- endfor %}
   client:
     enabled: true
+  resources:
+    enabled: true
+    cloud: {{ lab.clouds.admin | json }}
+    network:
+      subnet:
+        gateway: none
+    compute:
+      flavor: {ram: 640, disk: 2}       # several of them fit into a small host
+    image:
+      file: {{ lab.amphora.file }}
+      checksum: {{ lab.amphora.checksum }}
