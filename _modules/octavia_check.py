@@ -203,7 +203,9 @@ def _value_at(tree, key):
 
 def _kind(value):
     names = {bool: "a boolean", int: "a number", float: "a number", str: "a text", list: "a list", dict: "a mapping"}
-    return "empty" if value is None else names.get(type(value), type(value).__name__)
+    # the mappings of a pillar in YAML are of a kind of their own
+    found = (name for kind, name in names.items() if isinstance(value, kind))
+    return "empty" if value is None else next(found, type(value).__name__)
 
 
 def _wrong(spec, value, facts):

@@ -1,6 +1,7 @@
 """What the pillar wants in the cloud: the plan, and what is no plan."""
 
 import copy
+from collections import OrderedDict
 
 import pytest
 from formula import Host, pillar
@@ -162,6 +163,10 @@ def test_quotas_are_those_that_the_load_balancers_need(make):
 def test_what_is_no_plan_is_one_line_before_anything_changes(make, resources, line):
     [fault] = make(resources).faults()
     assert fault.startswith(line), fault
+
+
+def test_an_entry_of_clouds_yaml_may_stand_in_a_pillar_of_yaml(make):
+    assert make({"cloud": OrderedDict(auth=OrderedDict(auth_url="http://10.0.0.1:5000"))}).faults() == []
 
 
 def test_an_address_that_nobody_reaches_makes_no_endpoint(make):
