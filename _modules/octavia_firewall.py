@@ -163,9 +163,9 @@ def compare(names, made, tool, saltenv=None):
         return [_said(listing), _said(f"nft -f - && {listing}", made[where["nft"]])]
     sides = [[], []]
     for version, program in _families():
-        # the jumps have to come before what the host itself lets in
-        jumps = [f"{program} -w -S INPUT {place} | grep -- '-j {CHAIN}$'" for place in range(1, len(names) + 1)]
-        listing = " && ".join([f"{program} -w -S {CHAIN}", *jumps])
+        # the jumps have to come before what the host itself lets in; Neutron's agent puts its own before all others
+        first = f"grep -v -e '^-P' -e '-j neutron-' | head -n {len(names)}"
+        listing = f"{program} -w -S {CHAIN} && {program} -w -S INPUT | {first}"
         text = "".join(line for line in made[where[version]].splitlines(True) if not line.startswith("-D"))
         sides[0].append(_said(listing))
         sides[1].append(_said(f"{program}-restore -n && {listing}", text))
