@@ -26,7 +26,7 @@ _GLANCE = ("md5", "sha256", "sha512")
 
 _CHUNK = 1 << 20
 # Seconds: for the next piece of a download, for an upload, and for Glance to make up its mind behind one.
-_SILENCE, _UPLOAD, _SETTLE = 60, 3600, 30
+_SILENCE, _UPLOAD, _SETTLE = 60, 3600, 300
 
 
 # --- what the pillar wants

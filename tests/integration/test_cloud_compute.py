@@ -7,8 +7,6 @@ import hashlib
 import json
 import os
 import re
-import signal
-import time
 
 import pytest
 from control_plane import apply, changed, fault
@@ -267,14 +265,42 @@ def test_without_an_image_one_line_says_how_to_give_one(empty, machine, say):
     assert line.startswith("octavia:resources:image: no image of project service has the tag test-amphora")
 
 
-@pytest.mark.parametrize("seconds", [3.0, *(pytest.param(each, marks=SLOW) for each in (1.5, 2.2, 3.7, 4.5, 6.0))])
-def test_an_upload_that_is_killed_is_finished_by_the_next_run(empty, machine, say, by_hand, seconds):
+#: Kills Salt and its worker once so many bytes of the image have been read to be sent.
+KILLER = """
+import os, pathlib, signal, time
+def line(process):
+    try:
+        return (process / "cmdline").read_bytes()
+    except OSError:
+        return b""
+until = time.monotonic() + 300
+while time.monotonic() < until:
+    everybody = [each for each in pathlib.Path("/proc").iterdir() if each.name.isdigit()]
+    for worker in (each for each in everybody if b"octavia/host/worker.py" in line(each)):
+        for descriptor in os.listdir(worker / "fd"):
+            try:
+                if os.readlink(worker / "fd" / descriptor) != "/root/amphora.raw":
+                    continue
+                done = int((worker / "fdinfo" / descriptor).read_text().split()[1])
+            except OSError:
+                continue
+            if done >= @bytes@:
+                for victim in everybody:
+                    if b"salt-call" in line(victim) or victim == worker:
+                        os.kill(int(victim.name), signal.SIGKILL)
+                raise SystemExit(0)
+raise SystemExit("nobody sends the image")
+"""
+
+
+@pytest.mark.parametrize("mib", [30, *(pytest.param(each, marks=SLOW) for each in (0, 1, 80, 120, 159))])
+def test_an_upload_that_is_killed_is_finished_by_the_next_run(empty, machine, say, by_hand, mib):
     content = os.urandom(16) * (10 * MIB)
     say(content)
     run = machine.popen(["salt-call", "--local", "state.apply", "octavia.resources.image"])
-    time.sleep(seconds)
-    machine.run(["pkill", "-KILL", "-f", "salt-call|octavia/host/worker.py"], check=False)
-    assert run.wait(60) in (-signal.SIGKILL, 137, 0, 255)
+    machine.run(["python3", "-"], input=KILLER.replace("@bytes@", str(mib * MIB)))
+    run.wait(60)
+    assert [tags for *_, tags in by_hand.inventory()["images"]] == [[]]
     both(machine)
     assert by_hand.inventory()["images"] == [["test-image", "active", len(content), "private", ["test-amphora"]]]
     assert both(machine) == {}
