@@ -53,7 +53,12 @@ def wanted(cloud, **interface):
             "certificates": {"source": "pillar", **facts["certificates"], "server_certs_key_passphrase": "x" * 32},
             "controller_worker": {**noop, "network_driver": "network_noop_driver"},
             "manager": manager,
-            "resources": {"enabled": True, "cloud": facts["clouds"]["admin"], "network": NETWORK},
+            "resources": {
+                "enabled": True,
+                "cloud": facts["clouds"]["admin"],
+                "network": NETWORK,
+                "identity": {"endpoints": dict.fromkeys(("public", "internal", "admin"), "http://10.77.0.11:9876")},
+            },
         }
     }
 
