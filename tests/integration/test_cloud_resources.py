@@ -5,12 +5,10 @@ What Nova and Glance are asked for is in tests of their own.
 """
 
 import json
-import os
 import random
 import time
 
 import pytest
-from lab import Lab
 from proxy import PATIENCE, Proxy, questions, tokens
 
 HOST = "10.77.0.2"
@@ -26,10 +24,14 @@ group = lambda name: network.find_security_group(name, project_id=project, ignor
 net = lambda: network.find_network("lb-mgmt-net", ignore_missing=False)
 subnet = lambda: network.find_subnet("lb-mgmt-subnet", ignore_missing=False)
 """
-#: All that the tests may leave behind, and nothing that the cloud had before.
+#: All that these tests and those beside them may leave behind, and nothing that the cloud had before.
 SWEEP = """
+for server in list(cloud.compute.servers(all_projects=True)):
+    cloud.compute.delete_server(server)
+    cloud.compute.wait_for_delete(server)
+mine = {each.id for each in network.networks() if each.name.startswith(("lb-mgmt-net", "unrelated"))}
 for port in list(network.ports()):
-    if port.name.startswith(("lb-", "unrelated")): network.delete_port(port)
+    if port.network_id in mine and not port.device_owner.startswith("network:"): network.delete_port(port)
 for each in list(network.networks()):
     if each.name.startswith(("lb-mgmt-net", "unrelated")): network.delete_network(each)
 for each in list(network.security_groups()):
@@ -77,13 +79,6 @@ WHOLE = {
 
 
 @pytest.fixture(scope="module")
-def cloud():
-    with Lab(f"cloud{os.getpid()}", in_memory=True) as lab:
-        lab.cloud()
-        yield lab
-
-
-@pytest.fixture(scope="module")
 def by_hand(cloud):
     """`by_hand(text)`: what an administrator does with the SDK; gives what it prints."""
 
@@ -100,11 +95,13 @@ def proxy(cloud):
 
 @pytest.fixture(scope="module")
 def controller(cloud, by_hand):
-    """A host that makes resources, with the packages for it, and a cloud that has none."""
+    """A host that makes resources."""
     machine = cloud.machine("controller1")
     machine.put_formula()
     machine.salt_call("saltutil.sync_all")
-    return machine
+    yield machine
+    by_hand(SWEEP)
+    machine.destroy()
 
 
 @pytest.fixture

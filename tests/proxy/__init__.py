@@ -4,7 +4,7 @@ import json
 import pathlib
 import urllib.parse
 
-PATIENCE = 4
+PATIENCE = 10
 #: Ports of services: the proxy is at 10000 above, and what a path in their address is.
 SERVICES = {"identity": (5000, "/v3"), "network": (9696, ""), "compute": (8774, "/v2.1"), "image": (9292, "")}
 UNRELATED = """
