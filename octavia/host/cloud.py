@@ -312,7 +312,7 @@ class Cloud:
                 found = OpenStackConfig(load_yaml_config=False, load_envvars=False).get_one(**entry)
         except sdk.ConfigException as exc:
             what = f"clouds.yaml has no usable entry {named}" if named else "This is no usable entry of clouds.yaml"
-            raise CloudError(f"{what}: {self._clean(exc)}: see pillar octavia:resources:cloud") from None
+            raise CloudError(f"{what}: {self._clean(exc, entry)}: see pillar octavia:resources:cloud") from None
         except (exceptions.ClientException, OSError, ValueError, TypeError, AttributeError) as exc:
             what = f"Entry {named} of clouds.yaml" if named else "The entry"
             raise CloudError(

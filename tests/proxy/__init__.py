@@ -26,7 +26,10 @@ class Proxy:
         self.machine, self.host = machine, host
         machine.write("/root/proxy.py", (pathlib.Path(__file__).parent / "inside.py").read_text())
         behind = {str(port + 10000): f"http://{host}:{port}" for port, _ in SERVICES.values()}
-        machine.run(f"setsid python3 /root/proxy.py '{json.dumps(behind)}' >/root/proxy.log 2>&1 &")
+        # an older one of this lab has its ports
+        machine.run("kill $(cat /root/proxy.pid)", check=False)
+        start = f"setsid python3 /root/proxy.py '{json.dumps(behind)}' >/root/proxy.log 2>&1 & echo $! >/root/proxy.pid"
+        machine.run(start)
         machine.run("for i in $(seq 300); do grep -q ready /root/proxy.log && exit 0; sleep 0.1; done; exit 1")
 
     def orders(self, *faults):
