@@ -18,7 +18,7 @@ help: ## show this list
 # --- the two commands
 
 .PHONY: demo
-demo: ## deploy Octavia in a throw-away lab and make a load balancer
+demo: ## deploy Octavia in a throw-away lab, down to HTTP through a real amphora
 	@python3 tests/lab demo --name $(LAB)
 
 .PHONY: test

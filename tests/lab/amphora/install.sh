@@ -2,7 +2,7 @@
 # seconds each where QEMU has no KVM.
 mkdir -p /etc/initramfs-tools/conf.d
 printf 'MODULES=list\nCOMPRESS=gzip\n' > /etc/initramfs-tools/conf.d/amphora
-printf 'virtio_pci\nvirtio_blk\next4\n' >> /etc/initramfs-tools/modules
+printf '%s\n' virtio_pci virtio_blk ext4 virtio_net ata_piix sr_mod isofs >> /etc/initramfs-tools/modules
 printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d
 chmod 755 /usr/sbin/policy-rc.d
 apt-get -qq install --no-install-recommends $PACKAGES
@@ -26,10 +26,9 @@ printf 'debian ALL=(ALL) NOPASSWD: ALL\n' > /etc/sudoers.d/debian
 ssh-keygen -A
 echo amphora > /etc/hostname
 echo '127.0.0.1 localhost amphora' > /etc/hosts
-cat > /etc/fstab <<X
-/dev/vda1 / ext4 defaults,noatime 0 0
-LABEL=config-2 /run/config-drive iso9660 ro 0 0
-X
+echo '/dev/vda1 / ext4 defaults,noatime 0 0' > /etc/fstab
+mkdir -p /etc/systemd/system.conf.d
+printf '[Manager]\nDefaultTimeoutStartSec=15min\n' > /etc/systemd/system.conf.d/slow.conf
 printf 'auto lo\niface lo inet loopback\nsource /etc/network/interfaces.d/*\n' > /etc/network/interfaces
 mkdir -p /etc/network/interfaces.d
 # A machine that boots for the first time would enable what is disabled here.

@@ -43,3 +43,15 @@ cloud_neutron_services:
       - ini: cloud_neutron_ml2
       - ini: cloud_neutron_dhcp
       - ini: neutron_agent_root
+
+# Made when nothing carried it, it has the MTU of no tunnel.
+cloud_neutron_subnet_mtu:
+  cmd.run:
+    - name: openstack network set --mtu {{ lab.mtu - 50 }} {{ lab.subnet.network }}
+    - env:
+      - OS_CLOUD: admin
+    - retry:
+        attempts: 60
+        interval: 1
+    - require:
+      - service: cloud_neutron_services

@@ -72,6 +72,21 @@ nova_libvirt:
     - watch:
       - file: nova_libvirt
 
+nova_qemu_packaged:
+  file.rename:
+    - name: /usr/bin/qemu-system-x86_64.packaged
+    - source: /usr/bin/qemu-system-x86_64
+
+nova_qemu:
+  file.managed:
+    - name: /usr/bin/qemu-system-x86_64
+    - source: salt://cloud/files/qemu
+    - mode: '0755'
+    - require:
+      - file: nova_qemu_packaged
+    - require_in:
+      - service: nova_libvirt
+
 nova_services:
   service.running:
     - names: [nova-api, nova-conductor, nova-scheduler, nova-compute]
