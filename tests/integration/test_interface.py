@@ -14,6 +14,7 @@ GROUP = "interface-health-managers"
 ADDRESS, ADDRESS6 = "172.31.0.11", "fd00:31::11"
 PORT = "octavia-health-manager-controller1"
 DROP_IN = "/etc/systemd/system/octavia-worker.service.d/octavia-interface.conf"
+UNIT = "/etc/systemd/system/octavia-interface.service"
 
 CLOUD = """
 import json, openstack
@@ -248,8 +249,11 @@ def test_all_of_it_is_there_after_a_reboot(machine, controller, neutron):
 
 
 def test_a_service_without_its_address_does_not_start_and_says_why(machine, controller):
-    machine.run("systemctl stop octavia-interface; ip link delete o-hm0; sed -i 's/seq 30/seq 2/' " + DROP_IN)
-    machine.run("systemctl daemon-reload")
+    # starting a service plugs a missing interface in; here it has nobody who gives it an address
+    machine.run(
+        f"mv /etc/systemd/network/00-octavia-interface.network /root; sed -i 's/seq 30/seq 2/' {DROP_IN} {UNIT}; "
+        "systemctl daemon-reload; systemctl stop octavia-interface; networkctl reload; ip address flush dev o-hm0"
+    )
     assert machine.run("systemctl restart octavia-worker", check=False).returncode
     assert f"o-hm0 does not have {ADDRESS}" in machine.run("journalctl -u octavia-worker -n 20").stdout
     states = apply(machine)
