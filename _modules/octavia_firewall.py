@@ -18,7 +18,7 @@ CHAIN = "octavia-o-hm0"
 
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
-# Who else loads rules at boot, and may flush ours on the way.
+# Who else loads rules, and may flush ours on the way.
 _OTHERS = {"nftables": ("nftables",), "iptables": ("netfilter-persistent", "iptables", "ip6tables")}
 
 # The first time there is no jump that could be deleted, and iptables-restore does all or nothing.
@@ -95,6 +95,11 @@ def paths(saltenv=None):
         "v4": f"{settings['conf_dir']}/interface.iptables",
         "v6": f"{settings['conf_dir']}/interface.ip6tables",
         "unit": f"{settings['unit_dir']}/{UNIT}.service",
+        **{
+            unit: f"{settings['unit_dir']}/{unit}.service.d/octavia-interface.conf"
+            for units in _OTHERS.values()
+            for unit in units
+        },
     }
 
 
@@ -128,7 +133,8 @@ def files(names, opened, tool, saltenv=None):
             made[where[version]] = fill("interface.iptables.jinja", {**facts, "version": version}, saltenv)
             load = _RESTORE.format(restore=f"{program}-restore", path=where[version])
             commands.append(f"/bin/sh -c '{load}'")
-    facts.update(commands=commands, others=" ".join(f"{each}.service" for each in _OTHERS[tool]))
+    facts.update(commands=commands, tool=tool, others=" ".join(f"{each}.service" for each in _OTHERS[tool]))
+    made |= {where[each]: fill("interface-others.conf.jinja", facts, saltenv) for each in _OTHERS[tool]}
     return {**made, where["unit"]: fill("octavia-interface-firewall.service.jinja", facts, saltenv)}
 
 
@@ -156,7 +162,7 @@ def compare(names, made, tool, saltenv=None):
     """
     if not shutil.which(BACKENDS[tool], path=_PATH):
         # a dry run before the package is there
-        return [None, "".join(text for path, text in made.items() if not path.endswith(".service"))]
+        return [None, "".join(text for path, text in made.items() if "/interface." in path)]
     where = paths(saltenv)
     if tool == "nftables":
         listing = f"nft -s list table inet {TABLE}"

@@ -136,6 +136,7 @@ def _no_firewall(ret):
         if tool:
             __salt__["octavia_firewall.flush"](tool)
         _write_files({}, paths)
+        __salt__["octavia_interface.reload_units"]()
         __salt__["octavia_interface.remember"](__env__, firewall=None)
     return _done(ret)
 

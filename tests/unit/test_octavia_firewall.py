@@ -39,8 +39,12 @@ def test_nftables_gets_a_table_of_our_own_in_one_transaction(make):
     assert [f'iifname "{name}" jump management' in text for name in NAMES] == [True, True]
     assert text.index("udp dport 5555 accept") < text.rindex("drop")
     unit = made[host.firewall.paths()["unit"]]
-    assert "Before=network-pre.target" in unit and "PartOf=nftables.service" in unit
-    assert unit.count(f"/usr/sbin/nft -f {host.firewall.paths()['nft']}") == 2
+    assert "Before=network-pre.target" in unit and "After=local-fs.target nftables.service" in unit
+    load = f"/usr/sbin/nft -f {host.firewall.paths()['nft']}"
+    assert f"ExecStart={load}" in unit
+    # which flushes ours when it starts and when it is reloaded
+    other = made[host.firewall.paths()["nftables"]]
+    assert f"ExecStartPost=-{load}" in other and f"ExecReload=-{load}" in other
 
 
 def test_iptables_gets_a_chain_that_comes_first_for_both_families(make, monkeypatch):

@@ -311,7 +311,7 @@ def test_another_name_or_another_way_to_plug_it_in_is_another_interface(make):
 
 def test_every_template_of_the_interface_says_who_writes_it():
     templates = [*(ROOT / "octavia/files").glob("*interface*.jinja")]
-    assert len(templates) == 8
+    assert len(templates) == 9
     assert {path.read_text().splitlines()[0] for path in templates} == {
         "# Managed by Salt. Local changes will be lost."
     }
