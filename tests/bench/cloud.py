@@ -1,7 +1,10 @@
 """How much a converged `octavia.resources` asks the cloud."""
 
+import hashlib
+
 import proxy
 
+IMAGE = "no amphora"
 STATES = ["state.apply", "octavia.resources"]
 
 
@@ -10,12 +13,18 @@ def measure(lab, table):
     machine, asked = lab.machine("controller1"), proxy.Proxy(lab.machines["services"])
     keystone = lab.facts["keystone"]
     machine.put_formula()
+    machine.write("/root/amphora.raw", IMAGE)
+    image = {
+        "file": "/root/amphora.raw",
+        "checksum": f"sha256:{hashlib.sha256(IMAGE.encode()).hexdigest()}",
+        "disk_format": "raw",
+    }
     machine.put_pillar(
         {
             "octavia": {
                 "identity": {"host": keystone["host"], "password": keystone["octavia"]["password"]},
                 "api": {"bind": {"address": "10.77.0.11"}},
-                "resources": {"enabled": True, "cloud": asked.entry(lab.facts["clouds"]["admin"])},
+                "resources": {"enabled": True, "cloud": asked.entry(lab.facts["clouds"]["admin"]), "image": image},
             }
         }
     )

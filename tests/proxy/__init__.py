@@ -9,7 +9,9 @@ PATIENCE = 10
 SERVICES = {"identity": (5000, "/v3"), "network": (9696, ""), "compute": (8774, "/v2.1"), "image": (9292, "")}
 UNRELATED = """
 import openstack
-network = openstack.connect(cloud="admin").network
+cloud = openstack.connect(cloud="admin")
+network = cloud.network
+network.update_quota(cloud.current_project_id, networks=-1, ports=-1)
 for first in range(0, {number}, 50):
     names = [f"unrelated{{n}}" for n in range(first, min(first + 50, {number}))]
     body = {{"networks": [{{"name": name}} for name in names]}}
