@@ -115,7 +115,7 @@ venvs:
 	@$(MAKE) --no-print-directory -s -j2 $(VENVS)
 
 # One virtualenv per Salt version, rebuilt when its requirements change.
-.venv/%/.stamp: tests/requirements.txt tests/requirements-salt%.txt | .venv/tools
+.venv/%/.stamp: tests/requirements.txt tests/requirements-salt%.txt tests/requirements-openstack%.txt | .venv/tools
 	@echo "== virtualenv with Salt $*"
 	rm -rf .venv/$*
 	python3 -m venv .venv/$*
