@@ -219,10 +219,7 @@ class Tenant:
 
     def member(self, running=True):
         """Start or stop the web server."""
-        if running:
-            self._run("make")
-        else:
-            self.services.run("systemctl stop lab-member")
+        self.services.run(["systemctl", "start" if running else "stop", "lab-member"])
 
 
 def _cloud(keystone, name):

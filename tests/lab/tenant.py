@@ -15,6 +15,7 @@ import openstack
 
 ROLE = "load-balancer_member"
 WWW = pathlib.Path("/srv/member")
+UNIT = pathlib.Path("/run/systemd/system/lab-member.service")
 wanted = json.loads(sys.argv[2])
 
 
@@ -64,23 +65,22 @@ def plug(name, port, mtu, prefix):
 
 
 def serve():
+    """A unit, so that anybody can stop it and start it again."""
     WWW.mkdir(exist_ok=True)
     (WWW / "index.html").write_text("member\n")
-    if run("systemctl", "is-active", "lab-member", check=False).returncode:
-        run(
-            "systemd-run",
-            "--unit=lab-member",
-            "--property=NetworkNamespacePath=/run/netns/member",
-            "python3",
-            "-m",
-            "http.server",
-            f"--directory={WWW}",
-            wanted["port"],
-        )
+    UNIT.parent.mkdir(exist_ok=True)
+    UNIT.write_text(
+        "[Service]\n"
+        "NetworkNamespacePath=/run/netns/member\n"
+        f"ExecStart=python3 -m http.server --directory={WWW} {wanted['port']}\n"
+    )
+    run("systemctl", "daemon-reload")
+    run("systemctl", "start", UNIT.name)
 
 
 def remove(cloud):
-    run("systemctl", "stop", "lab-member", check=False)
+    run("systemctl", "stop", UNIT.name, check=False)
+    UNIT.unlink(missing_ok=True)
     for name in ("client", "member"):
         run("ip", "netns", "delete", name, check=False)
         for port in cloud.network.ports(name=name):

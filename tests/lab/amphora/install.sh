@@ -20,8 +20,9 @@ systemctl mask octavia-agent-certs-ramfs e2scrub_reap systemd-pstore apparmor po
     anacron.timer e2scrub_all.timer fstrim.timer dpkg-db-backup.timer logrotate.timer man-db.timer \
     systemd-tmpfiles-clean.timer
 touch /var/lib/octavia/plugged_interfaces
-# Some of these are gone from the kernel, some are not of a network namespace; the others count in both.
-sed -i 's/^[a-z]/-&/' /etc/sysctl.d/octavia-agent-sysctl.conf
+# One line that the kernel refuses, and the unit that makes the namespace of load balancers would fail: quotes are none
+# of the kernel's, some settings are gone from it, others are not of a namespace.
+sed -i -e '/nf_conntrack_buckets/d' -e 's/"//g' -e 's/^[a-z]/-&/' /etc/sysctl.d/octavia-agent-sysctl.conf
 
 useradd --create-home --shell /bin/bash --groups sudo debian
 printf 'debian ALL=(ALL) NOPASSWD: ALL\n' > /etc/sudoers.d/debian
