@@ -106,12 +106,6 @@ def reaches(controllers, timeout=120):
     until(lambda: not one.run(["ping", "-c1", "-W1", there], check=False).returncode, "the other's o-hm0", timeout)
 
 
-def power_cycle(machine):
-    """As `reboot`, which keeps the namespace of the machine's network, and with it every interface."""
-    machine.stop()
-    machine.start()
-
-
 def heard(controllers, port):
     one, two = controllers.values()
     ear = two.popen(["python3", "-c", LISTEN, address(two), port, 6], stdout=-1, text=True)
@@ -148,7 +142,7 @@ def test_an_agent_that_restarts_finds_the_interface_again(cloud, controllers):
 def test_the_interface_is_back_after_a_reboot_without_a_run(cloud, controllers):
     machine = controllers[HOSTS[0]]
     before = address(machine)
-    power_cycle(machine)
+    machine.power_cycle()
     assert address(machine) == before
     reaches(controllers, 240)
     until(lambda: set(ports(cloud).values()) == {"ACTIVE"}, "both ports ACTIVE")

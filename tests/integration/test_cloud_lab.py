@@ -81,7 +81,7 @@ def test_network_reaches_a_controller_and_does_so_after_its_reboot(cloud, node):
         server = next(row for row in dhcp)["Fixed IP Addresses"][0]["ip_address"]
         for again in (False, True):
             if again:
-                node.reboot()
+                node.power_cycle()
             node.run(
                 f"ip link add lab0 address {port['mac_address']} type veth peer name tap{port['id'][:11]};"
                 f"ip address add {address}/24 dev lab0; ip link set lab0 up; ip link set tap{port['id'][:11]} up"

@@ -148,12 +148,6 @@ def behind(machine, neutron):
     machine.run("systemctl stop octavia-health-manager; " + AMPHORA.format(**names))
 
 
-def power_cycle(machine):
-    """As `reboot`, which keeps the namespace of the machine's network, and with it every interface."""
-    machine.stop()
-    machine.start()
-
-
 def arrives(machine, address, udp=(5555, 5556, 10514, 514), tcp=(5555, 9443, 2222)):
     argv = [address, json.dumps(udp), json.dumps(tcp)]
     return json.loads(machine.run(["python3", "-", *argv], input=TRY).stdout)
@@ -243,7 +237,7 @@ def test_rules_come_back_when_the_hosts_own_are_loaded_anew(machine, controller)
 
 def test_all_of_it_is_there_after_a_reboot(machine, controller, neutron):
     before = interface(machine)
-    power_cycle(machine)
+    machine.power_cycle()
     assert interface(machine) == before
     assert machine.run("systemctl is-system-running", check=False).stdout.strip() == "running"
     assert {unit_state(machine, unit) for unit in UNITS.values()} == {("active", "enabled")}
@@ -285,7 +279,7 @@ def test_a_host_with_iptables_gets_a_chain_of_its_own_before_what_the_host_lets_
     assert set(changed(apply(machine, SLS))) == {"octavia_interface_firewall"}
     assert arrives(machine, ADDRESS) == [[5555, 10514], [], True]
     assert changed(apply(machine, SLS)) == {}
-    power_cycle(machine)
+    machine.power_cycle()
     assert "-j octavia-o-hm0" in machine.run("iptables -S INPUT 1; ip6tables -S INPUT 1").stdout
     assert changed(apply(machine)) == {}
 
@@ -356,7 +350,7 @@ def test_open_vswitch_has_the_port_by_its_id_through_drift_restart_and_reboot(ma
     assert plugged() == ids and interface(machine)[1] == 1380
     machine.run("ovs-vsctl del-port o-hm0")
     apply(machine, SLS)
-    for event in (lambda: machine.run("systemctl restart openvswitch-switch; sleep 3"), lambda: power_cycle(machine)):
+    for event in (lambda: machine.run("systemctl restart openvswitch-switch; sleep 3"), lambda: machine.power_cycle()):
         event()
         assert plugged() == ids and interface(machine)[:3] == (made["mac_address"], 1380, [f"{ADDRESS}/24"])
         assert changed(apply(machine, SLS)) == {}

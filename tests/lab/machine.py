@@ -106,6 +106,11 @@ class Machine:
             time.sleep(0.05)
         self._wait_booted(timeout)
 
+    def power_cycle(self):
+        """Shut down and boot anew. `reboot` keeps the namespace of its network, and with that every interface in it."""
+        self.stop()
+        self.start()
+
     def destroy(self):
         """Kill it and throw its disk away."""
         self.kill()

@@ -70,6 +70,8 @@ class Network:
         return pathlib.Path("/run/netns") / namespace
 
     def leave(self, machine):
+        # The device goes with the namespace of its other end, but some time later: first, so that its name is free.
+        host.run("ip", "-n", self.name, "link", "delete", machine, check=False)
         host.run("ip", "netns", "delete", f"{self.name}-{machine}", check=False)
 
 
