@@ -76,6 +76,9 @@ def _faults(want, saltenv):
                 "management network an interface of its own"
             )
         return
+    # an earlier run has noted ours before it made it; the other end of a veth of ours is Neutron's
+    if there and name != note(saltenv).get("name") and not str(there["peer"]).startswith("tap"):
+        yield f"name: {name} is there already, and no interface of Octavia's; take another name"
     if not any(os.path.exists(f"{path}/{_NETWORKD}") for path in ("/usr/lib/systemd", "/lib/systemd")):
         yield f"type: is {want['type']}, which needs {_NETWORKD} on this host"
     if want["type"] in _OVS:
@@ -83,8 +86,6 @@ def _faults(want, saltenv):
             yield f"type: is {want['type']}, but this host has no Open vSwitch (ovs-vsctl)"
         elif not there and _run(["ovs-vsctl", "--timeout=10", "br-exists", want["bridge"]], check=False)["retcode"]:
             yield f"bridge: Open vSwitch has no bridge {want['bridge']}; Neutron's agent or ovn-controller makes it"
-    elif there and there["kind"] != "veth":
-        yield f"name: {name} is there already, and no veth of Octavia's; take another name"
 
 
 def _lacking(want, addresses):
@@ -106,7 +107,7 @@ def _default_interfaces():
 def device(name):
     """
     Return an interface as this host has it: ``mac``, ``mtu``, ``up``, ``addresses`` (with their prefix, those of the
-    link left out), ``kind`` and ``peer``; None for none.
+    link left out) and ``peer``, the other end of a veth pair; None for none.
 
     name
         Of the interface.
@@ -128,7 +129,6 @@ def device(name):
         "addresses": sorted(
             f"{each['local']}/{each['prefixlen']}" for each in found.get("addr_info", []) if each["scope"] == "global"
         ),
-        "kind": found.get("linkinfo", {}).get("info_kind"),
         "peer": found.get("link"),
     }
 

@@ -190,6 +190,21 @@ def test_the_unit_plugs_it_in_as_the_type_wants_it(make, kind, words):
     assert "Wants=systemd-networkd.service" in unit and "172.16.0.11" in unit
 
 
+@pytest.mark.parametrize("kind", ["linuxbridge", "openvswitch"])
+def test_an_interface_of_somebody_else_is_not_taken(make, kind):
+    host = make({"type": kind})
+
+    def refused():
+        return [line for line in host.interface.faults() if "is there already" in line]
+
+    answers(host, address=link(link=None))
+    assert refused() == [
+        "octavia:manager:interface:name: o-hm0 is there already, and no interface of Octavia's; take another name"
+    ]
+    host.interface.remember(name="o-hm0")
+    assert refused() == []
+
+
 def test_what_differs_is_named_with_both_sides(make):
     host = make()
     host.cloud.port = PORT
