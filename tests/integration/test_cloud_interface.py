@@ -9,6 +9,8 @@ import time
 import pytest
 from control_plane import apply, changed
 
+# Two controllers and their agents: for `make test-all`.
+pytestmark = pytest.mark.slow
 SLS = "octavia.manager.interface"
 HOSTS = ("controller1", "controller2")
 NETWORK = {

@@ -11,6 +11,8 @@ import pytest
 from control_plane import apply, fault
 from harness import ROOT, Pem
 
+# A quarter of an hour with emulated processors: for `make test-all`.
+pytestmark = pytest.mark.slow
 #: That of the demo, with SSH switched on as the README says.
 KEY = "".join(f"        {line}\n" for line in Pem.texts()["PRIVATE_KEY"].splitlines())
 PILLAR = (ROOT / "tests" / "lab" / "pillar" / "octavia.sls").read_text()

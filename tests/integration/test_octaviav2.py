@@ -9,7 +9,7 @@ import time
 import pytest
 from control_plane import Api, apply, fault
 
-PLATFORMS = (("12", "3006"), ("13", "3008"))
+PLATFORMS = (("12", "3006"), pytest.param(("13", "3008"), marks=pytest.mark.slow))
 SUBNET = "7f0d5a1e-6f0c-4d0e-9a53-2f6a4c9b7d10"
 
 
