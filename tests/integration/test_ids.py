@@ -148,16 +148,21 @@ def test_another_health_manager_is_one_option_and_no_restart(converged, by_hand)
     apply(converged)
 
 
+def untouched(machine):
+    """What a refused run must leave alone, without the logs of services that run on."""
+    return [line for line in snapshot(machine).splitlines() if "/var/log/octavia/" not in line]
+
+
 def test_a_health_manager_that_is_missed_stops_the_run_before_anything_changes(converged, wanted):
     converged.put_pillar(wanted({"manager": {"health_manager": {"controllers": 3}}}))
     try:
-        before = snapshot(converged)
+        before = untouched(converged)
         assert fault(apply(converged, check=False)) == (
             "octavia:manager:health_manager:controller_ip_port_list: is not set, and octavia:manager:health_manager:"
             "controllers says 3, and there are 172.30.0.11, 172.30.0.12; say them, or apply octavia.manager.interface "
             "on all controllers"
         )
-        assert snapshot(converged) == before
+        assert untouched(converged) == before
     finally:
         converged.put_pillar(wanted())
 
@@ -165,12 +170,12 @@ def test_a_health_manager_that_is_missed_stops_the_run_before_anything_changes(c
 def test_what_nobody_has_made_stops_the_run_before_anything_changes(converged, wanted):
     converged.put_pillar(wanted({"resources": {"network": {"amphora_security_group": {"name": "no-group"}}}}))
     try:
-        before = snapshot(converged)
+        before = untouched(converged)
         assert fault(apply(converged, check=False)) == (
             "octavia:manager:controller_worker:amp_secgroup_list: is not set, and Neutron has no security group "
             "no-group; say it, or apply octavia.resources"
         )
-        assert snapshot(converged) == before
+        assert untouched(converged) == before
     finally:
         converged.put_pillar(wanted())
 
