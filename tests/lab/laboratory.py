@@ -202,6 +202,7 @@ class Tenant:
 
     def make(self):
         self._run("make")
+        self.member()
         return self
 
     def remove(self):
@@ -220,6 +221,11 @@ class Tenant:
     def member(self, running=True):
         """Start or stop the web server."""
         self.services.run(["systemctl", "start" if running else "stop", "lab-member"])
+        deadline = time.monotonic() + 20
+        while bool(self.curl("http://{member}:{port}/".format(**self.facts))[0]) != running:
+            if time.monotonic() > deadline:
+                raise host.LabError("the member does not answer: journalctl -u lab-member on services")
+            time.sleep(0.1)
 
 
 def _cloud(keystone, name):

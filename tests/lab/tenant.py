@@ -65,7 +65,7 @@ def plug(name, port, mtu, prefix):
 
 
 def serve():
-    """A unit, so that anybody can stop it and start it again."""
+    """The unit of the web server, which anybody can stop and start."""
     WWW.mkdir(exist_ok=True)
     (WWW / "index.html").write_text("member\n")
     UNIT.parent.mkdir(exist_ok=True)
@@ -75,7 +75,6 @@ def serve():
         f"ExecStart=python3 -m http.server --directory={WWW} {wanted['port']}\n"
     )
     run("systemctl", "daemon-reload")
-    run("systemctl", "start", UNIT.name)
 
 
 def remove(cloud):
