@@ -103,7 +103,7 @@ def test_image_boots_in_a_server_of_nova(cloud, node, tenant):
         delete(cloud, "flavor", "lab-flavor")
 
 
-def wait(condition, what, timeout=60):
+def wait(condition, what, timeout=180):
     deadline = time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < deadline, f"not within {timeout} s: {what}"

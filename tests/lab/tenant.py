@@ -41,7 +41,8 @@ def make(cloud):
         )
         plug(name, port, network.mtu, subnet.cidr.rpartition("/")[2])
         hosts[name] = port.id
-    deadline = time.monotonic() + 60
+    # more than one of the agent's calls to Neutron takes to be given up and repeated (60 s)
+    deadline = time.monotonic() + 180
     for name, port in hosts.items():
         while neutron.get_port(port).status != "ACTIVE":
             if time.monotonic() > deadline:
