@@ -46,7 +46,7 @@ def make(cloud):
     for name, port in hosts.items():
         while neutron.get_port(port).status != "ACTIVE":
             if time.monotonic() > deadline:
-                sys.exit(f"Neutron's agent does not plug the port of {name}: see neutron-linuxbridge-agent.log")
+                sys.exit(f"Neutron's agents do not plug the port of {name}: see /var/log/neutron/neutron-*-agent.log")
             time.sleep(0.3)
     serve()
     role, demo = cloud.identity.find_role(ROLE), cloud.identity.find_user("demo")

@@ -13,6 +13,11 @@ neutron_agent_root:
         agent:
           root_helper: sudo /usr/bin/neutron-rootwrap /etc/neutron/rootwrap.conf
           root_helper_daemon: sudo /usr/bin/neutron-rootwrap-daemon /etc/neutron/rootwrap.conf
+        # Two requests at a time, and such a helper may end in "greenlet.error: cannot switch to a different thread",
+        # with its agent waiting for ever.
+{%- for context in ('', '_dhcp_release', '_namespace', '_conntrack', '_link') %}
+        privsep{{ context }}: {thread_pool_size: 1}
+{%- endfor %}
 
 neutron_linuxbridge_configuration:
   ini.options_present:

@@ -33,6 +33,7 @@ cloud_neutron_dhcp:
         DEFAULT:
           interface_driver: linuxbridge
           enable_isolated_metadata: false
+          num_sync_threads: 1
 
 cloud_neutron_services:
   service.running:
