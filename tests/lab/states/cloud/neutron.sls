@@ -39,6 +39,8 @@ cloud_neutron_services:
   service.running:
     - names: [neutron-api, neutron-rpc-server, neutron-dhcp-agent]
     - enable: true
+    - require_in:
+      - service: neutron_linuxbridge_agent
     - watch:
       - ini: cloud_neutron_configuration
       - ini: cloud_neutron_ml2
