@@ -174,7 +174,7 @@ def _salt_build(layer, disk):
 
 
 def _download_build(layer, disk):
-    """The packages that the formula will install, downloaded: an installation then costs no network."""
+    """The packages that the formula and its tests will install, downloaded: that then costs no network."""
     _in_overlay(layer, disk, DOWNLOAD.format(packages=layer.packages))
 
 
