@@ -421,7 +421,7 @@ def _unprotected(saltenv):
 # --- the host -------------------------------------------------------------------------------------------------------
 
 
-def host(saltenv=None, ids=True):
+def host(saltenv=None, ids=True, upgrades=False):
     """
     Return the faults that show when the pillar, which must be sound, is held against this host, as a list of lines:
     a release that the host does not have, files that are not there, a database that does not answer, ids that neither
@@ -429,6 +429,9 @@ def host(saltenv=None, ids=True):
 
     ids
         Look for these ids too: a run that writes no octavia.conf needs none.
+
+    upgrades
+        This run is a phase of an upgrade: the pillar may name the release that it leads to.
 
     CLI Example:
 
@@ -438,7 +441,7 @@ def host(saltenv=None, ids=True):
     """
     if not __salt__["octavia_pillar.roles"](saltenv):
         return []
-    faults = [*_release_faults(saltenv)] or __salt__["octavia_fit.release"](saltenv, ask=True)["faults"]
+    faults = [*_release_faults(saltenv, upgrades)] or __salt__["octavia_fit.release"](saltenv, ask=True)["faults"]
     faults = [*faults, *_file_faults(saltenv), *_interface_faults(saltenv), _database_fault(saltenv)]
     if ids and __salt__["octavia_pillar.unsaid"](saltenv):
         faults += __salt__["octavia_ids.missing"](saltenv)
@@ -451,7 +454,7 @@ def _interface_faults(saltenv):
     return __salt__["octavia_interface.faults"](saltenv)
 
 
-def _release_faults(saltenv):
+def _release_faults(saltenv, upgrades):
     answers = __salt__["octavia_pillar.said"](saltenv).get("version", [])
     have = __salt__["octavia_release.installed"](saltenv)
     if have and not answers:
@@ -463,6 +466,8 @@ def _release_faults(saltenv):
         return
     for place, version in answers:
         wanted = __salt__["octavia_release.named"](version, saltenv)
+        if upgrades and have and wanted["octavia"] == __salt__["octavia_hop.facts"](saltenv)["after"]["octavia"]:
+            continue
         if wanted["octavia"] != found["octavia"]:
             name = found.get("number") or found["name"]
             how = "has" if have else "is offered"

@@ -140,6 +140,20 @@ def heartbeats(saltenv=None):
     return _ask("heartbeats", "octavia:database", saltenv, server=_server(_settings(saltenv)))
 
 
+def unsettled(saltenv=None):
+    """
+    Return the load balancers that are in ``PENDING_...`` or in ``ERROR``, as a list of dicts: ``id``, ``name``,
+    ``status``, and ``seconds`` since it changed last.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_db.unsettled
+    """
+    return _ask("unsettled", "octavia:database", saltenv, server=_server(_settings(saltenv)))
+
+
 def schema(test=False, saltenv=None):
     """
     Compare the schema with the one that the installed Octavia wants.

@@ -19,7 +19,7 @@ ROLES = ("api", "manager", "driver_agent")
 COMPONENTS = ("worker", "health_manager", "housekeeping")
 
 # Sections of the pillar that stand on their own. Any other key is shared by the roles.
-_OWN = (*ROLES, "client", "db", "monitoring", "probe", "resources")
+_OWN = (*ROLES, "client", "db", "monitoring", "probe", "resources", "upgrade")
 
 
 def data(saltenv=None):

@@ -76,10 +76,26 @@ def facts(saltenv=None):
             "Octavia is not installed, and no package source of this host offers "
             f"{__salt__['octavia_pillar.distribution'](saltenv)['offered_by']}"
         )
+    return known(version, saltenv)
+
+
+def known(version, saltenv=None):
+    """
+    Return the facts of the release that a version of Octavia belongs to, as ``facts`` does.
+
+    version
+        Such as ``11.0.0``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_release.known 16.0.0
+    """
     major = int(version.split(".")[0])
     table = __salt__["octavia_pillar.data"](saltenv)["releasemap"]
-    known = [entry for entry in table["releases"] if entry["octavia"] <= major]
-    return {**table["defaults"], **known[-1], "octavia": major, "version": version}
+    entries = [entry for entry in table["releases"] if entry["octavia"] <= major]
+    return {**table["defaults"], **entries[-1], "octavia": major, "version": version}
 
 
 def named(release, saltenv=None):

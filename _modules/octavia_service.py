@@ -25,8 +25,15 @@ _PROPERTIES = (
     "NeedDaemonReload",
     "Result",
     "ControlGroup",
+    "NRestarts",
 )
 
+
+# Seconds for which the log of a service tells of the start that has just failed.
+_FRESH = 60
+# What oslo.log writes before a line, and the last line of a traceback.
+_PREFIX = re.compile(r"^[\d-]+ [\d:.]+ \d+ [A-Z]+ \S+ (\[.*?\] )?")
+_ERROR = re.compile(r"[\w.]*(Error|Exception|Exit|NotFound)\w*: ")
 
 # What systemd writes into a unit's journal beside lines that begin with the unit's name.
 _SYSTEMD = re.compile(r"(Start|Stopp|Restart|Reload)(ing|ed) |Failed to start |Dependency failed ")
@@ -73,9 +80,11 @@ def _readable(block):
     return {
         "loaded": block["LoadState"] == "loaded",
         "masked": block["LoadState"] == "masked",
-        # one that has crashed and waits for its next try is "activating" too
-        "running": block["ActiveState"] in ("active", "reloading", "activating")
-        and not block.get("SubState", "").startswith("auto-restart"),
+        # one that has crashed and waits for its next try, or is at it, is "activating" too
+        "running": block["ActiveState"] in ("active", "reloading")
+        or block["ActiveState"] == "activating"
+        and not block.get("SubState", "").startswith("auto-restart")
+        and not int(block.get("NRestarts") or 0),
         # enabled-runtime ends at the next boot
         "enabled": block.get("UnitFileState") == "enabled",
         "invocation": block.get("InvocationID", ""),
@@ -343,8 +352,25 @@ def _last_words(unit):
     )
     lines = [line for line in done["stdout"].splitlines() if line.strip()]
     own = [line for line in lines if not line.startswith(f"{unit}.service") and not _SYSTEMD.match(line)]
+    path = f"{__salt__['octavia_pillar.settings']()['log_dir']}/{unit}.log"
+    if not _telling(own) and (logged := _logged(path)):
+        return f"{logged} ({path})"
     words = _telling(own) or own or _telling(lines) or ["it left no message"]
     return f"{words[-1].strip()} (journalctl -u {unit})"
+
+
+def _logged(path):
+    """The last error of a log that was written a moment ago, without what stands before each line."""
+    try:
+        if time.time() - os.stat(path).st_mtime > _FRESH:
+            return ""
+        with open(path, "rb") as stream:
+            stream.seek(max(0, os.stat(path).st_size - 65536))
+            lines = stream.read().decode(errors="replace").splitlines()
+    except OSError:
+        return ""
+    texts = (_PREFIX.sub("", line).strip() for line in reversed(lines))
+    return next((text for text in texts if _ERROR.match(text)), "")
 
 
 def _telling(lines):

@@ -34,7 +34,10 @@ def preflight(name, source=None):
     __context__["octavia_ids.made"] = [sls for state, sls in _MAKERS.items() if state in run]
     try:
         found = __salt__["octavia_check.pillar"](saltenv=__env__)
-        faults = found["faults"] or __salt__["octavia_check.host"](saltenv=__env__, ids="octavia_conf.managed" in run)
+        upgrades = any(chunk["state"] == "octavia_upgrade" for chunk in __lowstate__)
+        faults = found["faults"] or __salt__["octavia_check.host"](
+            saltenv=__env__, ids="octavia_conf.managed" in run, upgrades=upgrades
+        )
         if not faults:
             __salt__["octavia_service.observe"]()
     except CommandExecutionError as exc:

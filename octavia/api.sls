@@ -1,10 +1,10 @@
 {%- set on = pillar | traverse("octavia:api:enabled") %}
 
 {%- if on %}
-{%-   from "octavia/map.jinja" import host with context %}
 
 include:
   - octavia.conf
+  - octavia.uwsgi
   - octavia.db.offline_sync
   - octavia.alive
 
@@ -16,30 +16,8 @@ octavia_api_packages:
     - require_in:
       - octavia_policy: octavia_policy
       - octavia_conf: octavia_conf
-
-octavia_api_uwsgi:
-  file.managed:
-    - name: {{ host.api_uwsgi }}
-    - source: salt://octavia/files/octavia-api-uwsgi.ini.jinja
-    - template: jinja
-    - user: root
-    - group: {{ host.group }}
-    - mode: "0640"
-    - require:
-      - octavia_pkg: octavia_api_packages
-
-octavia_api_unit:
-  file.managed:
-    - name: {{ host.api_unit }}
-    - source: salt://octavia/files/octavia-api.service.jinja
-    - template: jinja
-    - context: {{ {"uwsgi": host.uwsgi, "ini": host.api_uwsgi} | json }}
-    - user: root
-    - group: root
-    - mode: "0644"
-    - makedirs: true
-    - require:
-      - octavia_pkg: octavia_api_packages
+      - file: octavia_api_uwsgi
+      - file: octavia_api_unit
 
 octavia_api_service:
   octavia_service.running:

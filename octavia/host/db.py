@@ -166,6 +166,24 @@ def heartbeats(server):
         )
 
 
+def unsettled(server):
+    """
+    Return the load balancers that a worker has in hand, or that are broken, as a list of dicts: ``id``, ``name``,
+    ``status`` (``PENDING_...`` or ``ERROR``), and ``seconds`` since it changed last, by the server's clock.
+    """
+    with _connect(server, server["name"]) as connection:
+        return list(
+            _rows(
+                connection,
+                "SELECT id, name, provisioning_status AS status,"
+                " TIMESTAMPDIFF(SECOND, COALESCE(updated_at, created_at), UTC_TIMESTAMP()) AS seconds"
+                " FROM load_balancer WHERE provisioning_status LIKE 'PENDING%' OR provisioning_status = 'ERROR'"
+                " ORDER BY provisioning_status DESC, id",
+                pymysql.cursors.DictCursor,
+            )
+        )
+
+
 def _connect(server, database=None):
     """A connection that a ``with`` closes, which PyMySQL's own does not in all versions."""
     options = {"user": server["user"], "password": server.get("password") or "", "database": database}

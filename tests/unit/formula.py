@@ -48,6 +48,10 @@ MODULES = (
     "octavia_port",
     "octavia_interface",
     "octavia_image_build",
+    "octavia_hop",
+    "octavia_drain",
+    "octavia_restore",
+    "octavia_upgrade",
 )
 #: Versions of Octavia by what changed in them: Debian 12, the last [neutron] of old form, the first of the new one,
 #: Debian 13, and one that is newer than this formula knows.

@@ -1,0 +1,4 @@
+#!yaml
+# the name that an older formula had for it
+include:
+  - octavia.upgrade.pkg_latest
