@@ -61,8 +61,8 @@ def plan(saltenv=None):
         if before is not None and before != _text(path):
             files[path] = {"old": "of the upgrade", "new": "of before"}
     database = None
-    if __salt__["octavia_db.is_primary"](saltenv) and __salt__["octavia_backup.migrated"](saltenv):
-        dump = __salt__["octavia_backup.latest"](saltenv)
+    if __salt__["octavia_db.is_primary"](saltenv) and __salt__["octavia_backup.migrated"](saltenv=saltenv):
+        dump = __salt__["octavia_backup.latest"](saltenv=saltenv)
         if dump:
             database = {"old": "migrated", "new": f"{dump['path']} of {dump['taken']}"}
             loses = f"what was changed in load balancers since {dump['taken']} is lost"

@@ -334,7 +334,7 @@ def database(saltenv=None):
         line += ": the migration is still to come" if begun else ": apply octavia.db.offline_sync"
         findings.append(_finding("database", "warn" if begun else "stop", line))
     if __salt__["octavia_db.is_primary"](saltenv):
-        plan = __salt__["octavia_backup.plan"](saltenv)
+        plan = __salt__["octavia_backup.plan"](saltenv=saltenv)
         findings += [_finding("dump", "stop", fault) for fault in plan["faults"]]
     return findings or [_finding("database", "ok", f"answers, and its schema is {found['head']}")]
 
