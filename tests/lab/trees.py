@@ -70,6 +70,19 @@ LIBRARIES = (
 FIREWALL = "nftables iptables openvswitch-switch"
 # The Octavia of Debian as a library, and the newest of PyPI in a Python of its own.
 INSTALL_OCTAVIA = INSTALL.format(packages="octavia-common python3-octavia python3-pymysql")
+# The Octavia of the next Debian as an archive of its own, with what else changes when it is installed over the present
+# one. A machine that wants it writes NEXT_SOURCE.
+NEXT = """
+echo '{source}' > /etc/apt/sources.list.d/next.list
+apt-get -qq update
+mkdir -p {directory}/partial
+apt-get -qq install --no-install-recommends --download-only --option Dir::Cache::archives={directory} {packages}
+rm -rf {directory}/partial {directory}/lock
+cd {directory}
+apt-ftparchive packages . > Packages
+"""
+NEXT_DIRECTORY = "/srv/next"
+NEXT_SOURCE = f"deb [trusted=yes] file:{NEXT_DIRECTORY} ./\n"
 NEWEST_OCTAVIA = """
 python3 -m venv /opt/octavia
 /opt/octavia/bin/pip install --quiet octavia ovn-octavia-provider PyMySQL
@@ -200,7 +213,7 @@ def _states_inputs(directory, *without):
 
 def _services_inputs(_layer):
     # What is only of other layers is in their own keys.
-    data = {key: value for key, value in host.DATA.items() if key not in ("cloud", "debian", "packages")}
+    data = {key: value for key, value in host.DATA.items() if key not in ("cloud", "debian", "next", "packages")}
     return data, *_states_inputs("", "cloud")
 
 
@@ -251,8 +264,27 @@ def _amphora_build(layer, disk):
         target.with_suffix(".sha256").write_text(hashlib.file_digest(image, "sha256").hexdigest())
 
 
-def _in_overlay(layer, disk, script, environment=None, binds=()):
-    machine.mount([below.path for below in stack(layer.parent)], disk)
+def _next_inputs(layer):
+    # What is next is asked once a month.
+    return INSTALL, NEXT, layer.packages, host.DATA["next"], LAYERS["octavia-13"].key, time.strftime("%Y-%m")
+
+
+def _next_build(layer, disk):
+    """Of what was installed for that nothing is kept but the archive."""
+    source = next(iter(host.archive(host.DATA["next"]).splitlines()))
+    present = " ".join(["apt-utils", *host.DATA["packages"]["octavia"]])
+    script = INSTALL.format(packages=present)
+    script += NEXT.format(directory=NEXT_DIRECTORY, packages=layer.packages, source=source)
+    _in_overlay(layer, disk, script, below="octavia-13")
+    archive = (disk / "upper" / NEXT_DIRECTORY.lstrip("/")).rename(disk / "archive")
+    shutil.rmtree(disk / "upper")
+    target = disk / "upper" / NEXT_DIRECTORY.lstrip("/")
+    target.parent.mkdir(parents=True)
+    archive.rename(target)
+
+
+def _in_overlay(layer, disk, script, environment=None, binds=(), below=None):
+    machine.mount([each.path for each in stack(below or layer.parent)], disk)
     try:
         root = disk / "root"
         (root / "etc" / "resolv.conf").write_text(host.resolv_conf())
@@ -302,6 +334,16 @@ LAYERS = {
             lambda _layer: (NEWEST_OCTAVIA, time.strftime("%Y-%m")),
             lambda layer, disk: _in_overlay(layer, disk, NEWEST_OCTAVIA, host.pip_environment()),
             "13",
+        ),
+        Layer(
+            "next-13",
+            "the next Debian's Octavia for Debian 13, as an archive",
+            "base-13",
+            _next_inputs,
+            _next_build,
+            "13",
+            "next",
+            needs=("octavia-13",),
         ),
         Layer(
             "packages-services",
@@ -376,6 +418,7 @@ TREES = {
     **{f"debian-{number}": (f"octavia-{number}", f"salt-{number}") for number in host.DATA["debian"]},
     "libraries-12": ("libraries-12", "salt-12"),
     **{f"firewall-{number}": (f"firewall-{number}", f"salt-{number}") for number in host.DATA["debian"]},
+    "next-13": ("octavia-13", "next-13", "salt-13"),
     "services": ("services", "salt-12"),
     "cloud": ("services", "packages-cloud", "cloud", "amphora", "salt-12"),
     "controller": ("network-12", "amphora", "salt-12"),
@@ -422,7 +465,9 @@ def checksum():
 
 def prepare(trees=None):
     """Build what is missing of all trees, or of those named: each layer as soon as what it needs is there."""
-    wanted = {layer.name: layer for tree in trees or TREES for layer in reversed(stack(*TREES[tree]))}
+    stacks = [stack(*TREES[tree]) for tree in trees or TREES]
+    stacks += [stack(*layer.needs) for layers in stacks for layer in layers if layer.needs]
+    wanted = {layer.name: layer for layers in stacks for layer in reversed(layers)}
     # One more than there are cores: builds wait for the network, too.
     free = threading.Semaphore((os.cpu_count() or 1) + 1)
     futures = {}
