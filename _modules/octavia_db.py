@@ -5,7 +5,6 @@ What talks to the server is ``octavia/host/db.py``, in the host's own Python. Se
 come from the pillar by way of ``octavia_pillar.settings``, so none of these functions takes one.
 """
 
-import contextlib
 import fcntl
 import logging
 import os
@@ -63,7 +62,7 @@ def present(test=False, saltenv=None):
     )
     if not test and f"database {wanted['name']}" in found["changes"]:
         # An older database of that name may have been migrated; this one was not.
-        Path(_stamp_path(settings)).unlink(missing_ok=True)
+        forget(saltenv=saltenv)
     return found
 
 
@@ -154,6 +153,21 @@ def unsettled(saltenv=None):
     return _ask("unsettled", "octavia:database", saltenv, server=_server(_settings(saltenv)))
 
 
+def contents(saltenv=None):
+    """
+    Return what is in the database, as a dict: ``current``, the revision of its schema or None; ``empty``; ``bytes``,
+    the server's estimate of its data; ``users``, addresses of hosts that have connections of Octavia's account to it.
+    Needs no Octavia.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_db.contents
+    """
+    return _ask("contents", "octavia:database", saltenv, server=_server(_settings(saltenv)))
+
+
 def schema(test=False, saltenv=None):
     """
     Compare the schema with the one that the installed Octavia wants.
@@ -171,6 +185,7 @@ def schema(test=False, saltenv=None):
         salt-call octavia_db.schema
     """
     settings = _settings(saltenv)
+    __salt__["octavia_backup.whole"](saltenv=saltenv)
     if not settings["release"]:
         if test:
             return {"current": None, "head": "head", "empty": True}
@@ -184,7 +199,8 @@ def upgrade(saltenv=None):
     Migrate the schema to the one that the installed Octavia wants, and note it when that is done.
 
     Waits for a migration that outlived its own, killed Salt run. A first migration that was killed half way
-    starts over from an empty database; any other one goes on from its last complete revision.
+    starts over from an empty database; any other one goes on from its last complete revision. Of one for which a dump
+    was made it is noted that it began, see ``octavia_backup.begin``.
 
     Returns the schema afterwards, as :py:func:`schema` does. Raises CommandExecutionError with the one useful
     line of octavia-db-manage.
@@ -196,7 +212,8 @@ def upgrade(saltenv=None):
         salt-call octavia_db.upgrade
     """
     settings = _settings(saltenv)
-    with _lock(settings["state_dir"]) as lock:
+    lock = alone(saltenv=saltenv)
+    try:
         found = schema(saltenv=saltenv)
         if found["current"] != found["head"]:
             path, stamp = _stamp_path(settings), _stamp(settings)
@@ -205,8 +222,12 @@ def upgrade(saltenv=None):
             if restart and not found["empty"]:
                 _ask("clear", "octavia:database", saltenv, server=_server(settings))
             __salt__["octavia_file.keep"](path, {**stamp, "from_empty": restart or found["empty"]})
+            if not restart and not found["empty"]:
+                __salt__["octavia_backup.begin"](found["current"], found["head"], saltenv=saltenv)
             _db_manage(settings, lock)
             found = schema(saltenv=saltenv)
+    finally:
+        os.close(lock)
     if found["current"] != found["head"]:
         raise CommandExecutionError(f"The migration ended at {found['current']}, not at {found['head']}")
     confirm(saltenv=saltenv)
@@ -225,6 +246,95 @@ def confirm(saltenv=None):
     """
     settings = _settings(saltenv)
     __salt__["octavia_file.keep"](_stamp_path(settings), _stamp(settings))
+
+
+def noted(saltenv=None):
+    """
+    Return what is noted of the last migration of this database, as a dict, empty for nothing: ``release``, the Octavia
+    that it was for, ``database``, and ``from_empty``, where it is not known to be complete and made the first tables.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_db.noted
+    """
+    settings = _settings(saltenv)
+    found = __salt__["octavia_file.note"](_stamp_path(settings))
+    return found if found.get("database") == _stamp(settings)["database"] else {}
+
+
+def forget(saltenv=None):
+    """
+    Forget what is noted of the last migration, so that :py:func:`due` is True until the schema was looked at again.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_db.forget
+    """
+    Path(_stamp_path(_settings(saltenv))).unlink(missing_ok=True)
+
+
+def alone(saltenv=None):
+    """
+    Wait until no migration, dump or restoration is at work on this host, and keep others from beginning one. Returns an
+    open file, its number: they may begin when whoever has inherited it has closed it or ended, a migration included
+    whose Salt run was killed.
+
+    Raises CommandExecutionError when that takes more than some minutes.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_db.alone
+    """
+    state_dir = Path(_settings(saltenv)["state_dir"])
+    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle = os.open(state_dir / "db-sync.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return handle
+        except BlockingIOError:
+            if time.monotonic() > until:
+                os.close(handle)
+                raise CommandExecutionError(
+                    "octavia-db-manage, or a dump, of an earlier run is still at work: apply again when it has ended"
+                ) from None
+            time.sleep(0.2)
+        except BaseException:
+            os.close(handle)
+            raise
+
+
+def explained(line, section="octavia:database"):
+    """
+    Return an error of the database with the pillar key that it is about, where the error tells.
+
+    line
+        As PyMySQL has it, or a tool of the database.
+
+    section
+        Of the pillar: where the login comes from.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_db.explained 'ERROR 2003 (HY000): no way to the server'
+    """
+    code = re.search(r"\((\d{4}), |\b(?:error:?|ERROR) (\d{4})\b", line)
+    code = code and (code[1] or code[2])
+    if re.search(r"\b(ssl|tls)\b|certificate", line, re.IGNORECASE):
+        return f"{line}: see pillar octavia:database:ssl"
+    if code in _KEYS:
+        key = f"{section}:{_KEYS[code]}" if section == "octavia:database" else section
+        return f"{line}: see pillar {key}"
+    return line
 
 
 def _settings(saltenv):
@@ -255,21 +365,10 @@ def _ask(function, section, saltenv, **kwargs):
     try:
         return __salt__["octavia_host.call"]("db", function, saltenv=saltenv, **kwargs)
     except CommandExecutionError as exc:
-        line = _with_key(str(exc), section)
+        line = explained(str(exc), section)
         if line == str(exc):
             raise
         raise CommandExecutionError(line) from exc
-
-
-def _with_key(line, section):
-    """An error of the database with the pillar key that it is about, where the error tells."""
-    code = re.search(r"\((\d{4}), ", line)
-    if re.search(r"\bssl\b|certificate", line, re.IGNORECASE):
-        return f"{line}: see pillar octavia:database:ssl"
-    if code and code[1] in _KEYS:
-        key = f"{section}:{_KEYS[code[1]]}" if section == "octavia:database" else section
-        return f"{line}: see pillar {key}"
-    return line
 
 
 # --- what is remembered of the last migration
@@ -285,29 +384,6 @@ def _stamp_path(settings):
 
 
 # --- octavia-db-manage
-
-
-@contextlib.contextmanager
-def _lock(state_dir):
-    """Held until the last process that inherited it ends: also by a migration whose Salt run was killed."""
-    state_dir = Path(state_dir)
-    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle = os.open(state_dir / "db-sync.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        until = time.monotonic() + _PATIENCE
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > until:
-                    raise CommandExecutionError(
-                        "octavia-db-manage of an earlier run is still at work: apply again when it has ended"
-                    ) from None
-                time.sleep(0.2)
-        yield handle
-    finally:
-        os.close(handle)
 
 
 def _db_manage(settings, lock):
@@ -344,7 +420,7 @@ def _db_manage(settings, lock):
     if status < 0:
         raise CommandExecutionError(f"octavia-db-manage was killed by signal {-status}: apply again")
     if status:
-        raise CommandExecutionError(f"octavia-db-manage: {_with_key(_useful_line(text), 'octavia:database')}")
+        raise CommandExecutionError(f"octavia-db-manage: {explained(_useful_line(text))}")
 
 
 def _useful_line(text):

@@ -221,7 +221,7 @@ def packages(wanted, saltenv=None):
     Return the packages of some roles: those that the pillar names for a role (``pkgs``), else the distribution's.
 
     wanted
-        List of roles: api, worker, health_manager, housekeeping, driver_agent, client, db.
+        List of roles: api, worker, health_manager, housekeeping, driver_agent, client, db, backup.
 
     CLI Example:
 

@@ -104,8 +104,7 @@ def schema(server, may_be_missing=False):
     try:
         with _connect(server, server["name"]) as connection:
             tables = _tables(connection)
-            migrated = "alembic_version" in tables
-            revisions = _rows(connection, "SELECT version_num FROM alembic_version") if migrated else ()
+            return {"current": _revision(connection, tables), "head": wanted, "empty": not tables}
     except pymysql.MySQLError as exc:
         if may_be_missing and exc.args[0] in (
             NO_ACCESS_TO_DATABASE,
@@ -115,7 +114,44 @@ def schema(server, may_be_missing=False):
         ):
             return {"current": None, "head": wanted, "empty": True}
         raise
-    return {"current": revisions[0][0] if revisions else None, "head": wanted, "empty": not tables}
+
+
+def contents(server):
+    """
+    Look at the database, without Octavia's help.
+
+    Returns ``current``, its revision or None; ``empty``; ``bytes`` of its data by the server's own estimate; and
+    ``users``, the hosts that have connections to it beside this one, as far as the account may see them: its own.
+    """
+    with _connect(server, server["name"]) as connection:
+        tables = _tables(connection)
+        size = _rows(
+            connection,
+            "SELECT COALESCE(SUM(DATA_LENGTH), 0) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()",
+        )
+        users = _rows(
+            connection,
+            "SELECT DISTINCT HOST FROM information_schema.PROCESSLIST"
+            " WHERE DB = DATABASE() AND ID <> CONNECTION_ID() AND HOST <> ''",
+        )
+        return {
+            "current": _revision(connection, tables),
+            "empty": not tables,
+            "bytes": int(size[0][0]),
+            # address:port of a client
+            "users": sorted({row[0].rpartition(":")[0] or row[0] for row in users}),
+        }
+
+
+def drop_all(server):
+    """Drop all tables and views, whatever is in them: for who is about to put others there."""
+    with _connect(server, server["name"]) as connection:
+        kinds = _rows(connection, "SHOW FULL TABLES")
+        # by default a statement waits for a day, for the transaction of somebody who has gone
+        _rows(connection, "SET SESSION lock_wait_timeout = 30")
+        _rows(connection, "SET FOREIGN_KEY_CHECKS = 0")
+        for name, kind in kinds:
+            _rows(connection, f"DROP {'VIEW' if kind == 'VIEW' else 'TABLE'} IF EXISTS {_name(name)}")
 
 
 def clear(server):
@@ -218,6 +254,12 @@ def _rows(connection, sql, cursor=None):
 
 def _tables(connection):
     return [row[0] for row in _rows(connection, "SHOW TABLES")]
+
+
+def _revision(connection, tables):
+    if "alembic_version" not in tables:
+        return None
+    return next((row[0] for row in _rows(connection, "SELECT version_num FROM alembic_version")), None)
 
 
 def _name(name):

@@ -8,7 +8,7 @@ import stat
 import sys
 import types
 from pathlib import Path
-from unittest.mock import create_autospec
+from unittest.mock import call, create_autospec
 
 import pytest
 from salt.exceptions import CommandExecutionError
@@ -61,6 +61,8 @@ def db(load, settings, host, monkeypatch):
         "octavia_host.call": host,
         "octavia_file.note": file.note,
         "octavia_file.keep": file.keep,
+        "octavia_backup.whole": create_autospec(load("_modules/octavia_backup").whole, return_value=None),
+        "octavia_backup.begin": create_autospec(load("_modules/octavia_backup").begin),
     }
     module = load("_modules/octavia_db", __salt__=salt)
     monkeypatch.setattr(module, "_PATIENCE", 0)
@@ -182,8 +184,27 @@ def test_no_other_schema_is_ever_cleared(db, host, manage, stamp, earlier):
 
 
 def test_a_migration_that_outlived_its_run_is_waited_for(db, settings):
-    with db._lock(settings["state_dir"]), pytest.raises(CommandExecutionError, match="still at work"):
+    lock = db.alone()
+    with pytest.raises(CommandExecutionError, match="still at work"):
         db.upgrade()
+    os.close(lock)
+
+
+@pytest.mark.parametrize("from_empty", [True, False])
+def test_it_is_noted_that_a_migration_of_tables_begins(db, host, manage, stamp, from_empty):
+    manage()
+    _noted(db, stamp, from_empty=from_empty)
+    host.side_effect = [HALF, None, DONE] if from_empty else [HALF, DONE]
+    db.upgrade()
+    begin = db.__salt__["octavia_backup.begin"]
+    assert begin.call_args_list == ([] if from_empty else [call("a1", "b2", saltenv=None)])
+
+
+def test_a_database_that_is_not_whole_is_not_looked_at(db, host):
+    db.__salt__["octavia_backup.whole"].side_effect = CommandExecutionError("not whole")
+    with pytest.raises(CommandExecutionError, match="not whole"):
+        db.schema()
+    host.assert_not_called()
 
 
 def test_without_octavia_only_a_dry_run_has_an_answer(db, settings, host):

@@ -1,0 +1,87 @@
+"""
+Dump Octavia's database, and put a dump back.
+"""
+
+from salt.exceptions import CommandExecutionError
+
+
+def taken(name, before_migration=False):
+    """
+    Ensure that there is a dump of Octavia's database.
+
+    Everything comes from the pillar: ``octavia:database`` says where it is, ``octavia:db:backup`` where dumps go and
+    how many stay. No other one is made while the last one of this schema is younger than
+    ``octavia:db:backup:max_age``.
+
+    name
+        Any text.
+
+    before_migration
+        One from before a migration, always a new one: only where this host migrates, that is due, there are tables, and
+        it did not begin yet.
+
+    .. code-block:: yaml
+
+        octavia_db_backup:
+          octavia_backup.taken:
+            - require:
+              - octavia_pkg: octavia_db_backup_packages
+    """
+    ret = {"name": name, "result": True, "changes": {}, "comment": ""}
+    test = __opts__["test"]
+    try:
+        plan = __salt__["octavia_backup.plan"](before_migration=before_migration, test=test, saltenv=__env__)
+        if plan["faults"]:
+            return {**ret, "result": False, "comment": "\n".join(plan["faults"])}
+        if not plan["due"]:
+            unseen = plan["why"].startswith("To be seen")
+            return {**ret, "result": None if unseen else True, "comment": plan["why"]}
+        new = f"revision {plan['revision']} of Octavia {plan['release']}"
+        ret["changes"] = {f"dump of {plan['database']}": {"old": None, "new": new}}
+        if test:
+            return {**ret, "result": None, "comment": f"The database would be dumped into {plan['directory']}"}
+        ret["comment"] = f"The database was dumped: {__salt__['octavia_backup.dump'](saltenv=__env__)['path']}"
+    except CommandExecutionError as exc:
+        ret.update(result=False, changes={}, comment=str(exc))
+    return ret
+
+
+def restored(name):
+    """
+    Ensure that the database is as it was before an upgrade's migration: where that began, the dump from before it is
+    put back, and what was changed since is lost. Nothing happens where none began, or the upgrade was declared done.
+
+    name
+        Any text.
+
+    .. code-block:: yaml
+
+        octavia_db_restored:
+          octavia_backup.restored: []
+    """
+    ret = {"name": name, "result": True, "changes": {}, "comment": ""}
+    try:
+        dump = __salt__["octavia_backup.latest"](saltenv=__env__)
+        if not __salt__["octavia_backup.migrated"](saltenv=__env__):
+            ret["comment"] = _nothing_to_do(dump)
+            return ret
+        old = __salt__["octavia_db.contents"](saltenv=__env__)["current"]
+        __salt__["octavia_backup.restore"](test=__opts__["test"], saltenv=__env__)
+        new = f"revision {dump['revision']} of {dump['taken']}"
+        ret["changes"] = {f"database {dump['database']}": {"old": f"revision {old}", "new": new}}
+        if __opts__["test"]:
+            comment = f"{dump['path']} would be put back, and what was changed since {dump['taken']} be lost"
+            return {**ret, "result": None, "comment": comment}
+        ret["comment"] = f"{dump['path']} was put back: what was changed since {dump['taken']} is lost"
+    except CommandExecutionError as exc:
+        ret.update(result=False, changes={}, comment=str(exc))
+    return ret
+
+
+def _nothing_to_do(dump):
+    if dump and "done" in dump:
+        return (
+            f"The upgrade was declared done at {dump['done']}: the dump of {dump['taken']} would have to be put back by"
+            " salt-call octavia_backup.restore"
+        )
+    return "No migration began since the last dump: the database is as it was"

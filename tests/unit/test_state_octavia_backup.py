@@ -1,0 +1,109 @@
+"""The states of dumps: what they report is what they do."""
+
+from unittest.mock import create_autospec
+
+import pytest
+from salt.exceptions import CommandExecutionError
+
+BOTH = pytest.mark.parametrize("test", [True, False])
+PLAN = {
+    "database": "db1:3306/octavia", "directory": "/var/backups/octavia", "revision": "a1", "release": "11.0.0",
+    "empty": False, "bytes": 1, "free": 2, "faults": [], "due": True, "why": "",
+}  # fmt: skip
+DUMP = {"path": "/var/backups/octavia/x.sql.gz", "database": "db1:3306/octavia", "revision": "a1"}
+DUMP["taken"] = "2026-11-26T02:30:00Z"
+
+
+@pytest.fixture
+def backup(load):
+    """The execution module, autospecced: a call that it would refuse fails here too."""
+    module = create_autospec(load("_modules/octavia_backup"))
+    module.plan.return_value = dict(PLAN)
+    module.dump.return_value = {**DUMP, "noted": True}
+    module.latest.return_value = dict(DUMP)
+    module.migrated.return_value = True
+    module.restore.return_value = dict(DUMP)
+    return module
+
+
+@pytest.fixture
+def state(load, backup):
+    salt = {
+        f"octavia_backup.{name}": getattr(backup, name) for name in ("plan", "dump", "latest", "migrated", "restore")
+    }
+    db = create_autospec(load("_modules/octavia_db"))
+    db.contents.return_value = {"current": "b2", "empty": False, "bytes": 1, "users": []}
+    return load("_states/octavia_backup", __salt__={**salt, "octavia_db.contents": db.contents}, __env__="base")
+
+
+@BOTH
+@pytest.mark.parametrize("before", [True, False])
+def test_a_dump_that_is_due_is_reported_alike_and_made_in_the_real_run_only(state, backup, test, before):
+    state.__opts__ = {"test": test}
+    ret = state.taken("dump", before_migration=before)
+    assert ret["result"] is (None if test else True)
+    assert ret["changes"] == {"dump of db1:3306/octavia": {"old": None, "new": "revision a1 of Octavia 11.0.0"}}
+    assert backup.dump.called is not test
+    backup.plan.assert_called_once_with(before_migration=before, test=test, saltenv="base")
+
+
+@BOTH
+def test_no_dump_where_none_is_due(state, backup, test):
+    backup.plan.return_value.update(due=False, why="The last dump is 5 seconds old: x")
+    state.__opts__ = {"test": test}
+    ret = state.taken("dump")
+    assert (ret["result"], ret["changes"], ret["comment"]) == (True, {}, "The last dump is 5 seconds old: x")
+    backup.dump.assert_not_called()
+
+
+def test_what_this_run_would_install_leaves_a_dry_run_open(state, backup):
+    backup.plan.return_value.update(due=False, why="To be seen when the packages are there: lacks pymysql")
+    state.__opts__ = {"test": True}
+    assert state.taken("dump")["result"] is None
+
+
+@BOTH
+def test_faults_fail_a_dry_run_too(state, backup, test):
+    backup.plan.return_value.update(faults=["octavia:db:backup:directory: no room", "another"])
+    state.__opts__ = {"test": test}
+    ret = state.taken("dump")
+    assert (ret["result"], ret["changes"]) == (False, {})
+    assert ret["comment"] == "octavia:db:backup:directory: no room\nanother"
+    backup.dump.assert_not_called()
+
+
+def test_a_dump_that_fails_is_a_failed_state_without_changes(state, backup):
+    backup.dump.side_effect = CommandExecutionError("no")
+    ret = state.taken("dump")
+    assert (ret["result"], ret["changes"], ret["comment"]) == (False, {}, "no")
+
+
+@BOTH
+def test_a_restoration_says_what_is_lost(state, backup, test):
+    state.__opts__ = {"test": test}
+    ret = state.restored("back")
+    assert ret["result"] is (None if test else True)
+    assert ret["changes"] == {
+        "database db1:3306/octavia": {"old": "revision b2", "new": "revision a1 of 2026-11-26T02:30:00Z"}
+    }
+    assert DUMP["taken"] in ret["comment"] and "lost" in ret["comment"]
+    backup.restore.assert_called_once_with(test=test, saltenv="base")
+
+
+@BOTH
+@pytest.mark.parametrize("dump", [None, DUMP, {**DUMP, "done": "2026-11-26T03:00:00Z"}])
+def test_nothing_is_put_back_where_no_migration_began_or_it_is_done(state, backup, test, dump):
+    backup.migrated.return_value, backup.latest.return_value = False, dump
+    state.__opts__ = {"test": test}
+    ret = state.restored("back")
+    assert (ret["result"], ret["changes"]) == (True, {})
+    assert ("declared done" in ret["comment"]) is bool(dump and "done" in dump)
+    backup.restore.assert_not_called()
+
+
+@BOTH
+def test_a_restoration_that_is_refused_is_a_failed_state(state, backup, test):
+    backup.restore.side_effect = CommandExecutionError("x is damaged")
+    state.__opts__ = {"test": test}
+    ret = state.restored("back")
+    assert (ret["result"], ret["changes"], ret["comment"]) == (False, {}, "x is damaged")
