@@ -57,6 +57,8 @@ def plan(before_migration=False, test=False, saltenv=None):
         data would fit as they are is asked for.
     faults
         List of lines: why it would fail, with the pillar key.
+    tool
+        What would dump, None for nothing: ``octavia_backup.taken`` installs it.
     due, why
         Whether ``octavia_backup.taken`` would make it, and a line that says why not.
 
@@ -77,7 +79,7 @@ def plan(before_migration=False, test=False, saltenv=None):
     settings = _settings(saltenv)
     directory = settings["db"]["backup"]["directory"]
     found = {"database": _database(settings), "directory": directory, "revision": None, "release": None}
-    found.update(empty=None, bytes=None, free=None, faults=[], due=False, why="")
+    found.update(tool=_tools()[0], empty=None, bytes=None, free=None, faults=[], due=False, why="")
     try:
         if before_migration and not __salt__["octavia_db.is_primary"](saltenv=saltenv):
             return {**found, "why": "The host with octavia:api:role primary migrates, and dumps before it"}
@@ -100,8 +102,6 @@ def plan(before_migration=False, test=False, saltenv=None):
                 f"octavia:db:backup:directory: {directory} has {_mib(found['free'])} MiB free, and the data of database"
                 f" {settings['database']['name']} take {_mib(found['bytes'])} MiB"
             )
-        if not test:
-            _tools()
     except CommandExecutionError as exc:
         if test and getattr(exc, "library", None):
             found["why"] = f"To be seen when the packages are there: {exc}"
@@ -281,8 +281,8 @@ def restore(test=False, saltenv=None):
         raise CommandExecutionError(
             f"There is no dump of database {_database(settings)}: octavia.db.backup makes one, and octavia.upgrade"
         )
-    dump_tool, client = _tools()
     if not test:
+        _tool(1)
         _nobody_works(settings, saltenv)
     with contextlib.ExitStack() as stack:
         if not test:
@@ -294,7 +294,7 @@ def restore(test=False, saltenv=None):
         # first: whoever looks at a half restored database must not take it for a migrated one
         __salt__["octavia_db.forget"](saltenv=saltenv)
         __salt__["octavia_host.call"]("db", "drop_all", saltenv=saltenv, server=settings["database"])
-        _load(settings, dump_tool, client, source)
+        _load(settings, source)
         current = __salt__["octavia_db.contents"](saltenv=saltenv)["current"]
         if current != note["revision"]:
             raise CommandExecutionError(f"{note['path']} has led to revision {current}, not to {note['revision']}")
@@ -483,7 +483,7 @@ class _Digesting:
 
 def _write(settings, path):
     """Dump into a file that is complete or not there. Returns its SHA-256."""
-    dump_tool, _client = _tools()
+    tool = _tool(0)
     directory, name = os.path.split(path)
     draft = None
     try:
@@ -491,7 +491,7 @@ def _write(settings, path):
         with os.fdopen(handle, "wb") as stream:
             target = _Digesting(stream)
             with gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=target) as packed:
-                _dump_into(packed, settings, dump_tool)
+                _dump_into(packed, settings, tool)
             stream.flush()
             os.fsync(stream.fileno())
         os.rename(draft, path)
@@ -510,7 +510,7 @@ def _write(settings, path):
 
 
 def _dump_into(stream, settings, tool):
-    with _run(settings, tool, tool, _DUMP, stdout=subprocess.PIPE) as run:
+    with _run(settings, tool, _DUMP, stdout=subprocess.PIPE) as run:
         end = b""
         for chunk in iter(lambda: run.process.stdout.read1(_CHUNK), b""):
             run.moved()
@@ -521,8 +521,8 @@ def _dump_into(stream, settings, tool):
         raise CommandExecutionError(f"{os.path.basename(tool)} ended before the dump was complete")
 
 
-def _load(settings, dump_tool, client, source):
-    with _run(settings, dump_tool, client, _LOAD, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as run:
+def _load(settings, source):
+    with _run(settings, _tool(1), _LOAD, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as run:
         try:
             with gzip.GzipFile(fileobj=source, mode="rb") as packed:
                 for chunk in iter(lambda: packed.read(_CHUNK), b""):
@@ -574,14 +574,23 @@ def _nobody_works(settings, saltenv):
 
 
 def _tools():
-    for dump_tool, client in _TOOLS:
-        found = shutil.which(dump_tool, path=_PATH), shutil.which(client, path=_PATH)
+    """What dumps and what loads; twice None where there is no such pair."""
+    for names in _TOOLS:
+        found = [shutil.which(name, path=_PATH) for name in names]
         if all(found):
             return found
-    raise CommandExecutionError(
-        "There is neither mariadb-dump nor mysqldump: state.apply octavia.db.backup installs one (pillar"
-        " octavia:packages:backup)"
-    )
+    return [None, None]
+
+
+def _tool(which):
+    """What dumps, 0, or what loads, 1."""
+    found = _tools()[which]
+    if not found:
+        raise CommandExecutionError(
+            "There is neither mariadb-dump nor mysqldump: state.apply octavia.db.backup installs one (pillar"
+            " octavia:packages:backup)"
+        )
+    return found
 
 
 class _Run:
@@ -650,9 +659,9 @@ class _Run:
 
 
 @contextlib.contextmanager
-def _run(settings, dump_tool, tool, arguments, **streams):
+def _run(settings, tool, arguments, **streams):
     server = settings["database"]
-    run = _Run([tool, *arguments, "--", server["name"]], _options(server, _is_mariadb(dump_tool)), **streams)
+    run = _Run([tool, *arguments, "--", server["name"]], _options(server, _is_mariadb(tool)), **streams)
     try:
         yield run
     finally:

@@ -233,6 +233,8 @@ def prepare(saltenv=None):
         forget(saltenv)
         known = {}
     if "began" not in known:
+        # nobody goes back to before the last upgrade any more
+        __salt__["octavia_backup.done"](saltenv=saltenv)
         remember(saltenv, old=hop["old"], packages={name: each["old"] for name, each in packages.items()})
         __salt__["octavia_restore.save"](saltenv)
     lost = _fetch(packages, saltenv) if __grains__["os_family"] == "Debian" else []

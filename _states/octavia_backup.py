@@ -10,8 +10,8 @@ def taken(name, before_migration=False):
     Ensure that there is a dump of Octavia's database.
 
     Everything comes from the pillar: ``octavia:database`` says where it is, ``octavia:db:backup`` where dumps go and
-    how many stay. No other one is made while the last one of this schema is younger than
-    ``octavia:db:backup:max_age``.
+    how many stay. The tool for it is installed where there is none. No other dump is made while the last one of this
+    schema is younger than ``octavia:db:backup:max_age``.
 
     name
         Any text.
@@ -38,6 +38,11 @@ def taken(name, before_migration=False):
             return {**ret, "result": None if unseen else True, "comment": plan["why"]}
         new = f"revision {plan['revision']} of Octavia {plan['release']}"
         ret["changes"] = {f"dump of {plan['database']}": {"old": None, "new": new}}
+        if not plan["tool"]:
+            brought = __states__["octavia_pkg.installed"](name, roles=["backup"])
+            if brought["result"] is False:
+                return {**ret, "result": False, "changes": {}, "comment": brought["comment"]}
+            ret["changes"].update(brought["changes"])
         if test:
             return {**ret, "result": None, "comment": f"The database would be dumped into {plan['directory']}"}
         ret["comment"] = f"The database was dumped: {__salt__['octavia_backup.dump'](saltenv=__env__)['path']}"

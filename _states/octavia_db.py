@@ -48,8 +48,9 @@ def migrated(name):
     Ensure that the schema of Octavia's database is the one that the installed Octavia wants.
 
     While release and database are those of the last complete migration, nothing is looked at and no process
-    starts. Otherwise the host with ``octavia:api:role: primary`` migrates; any other host only looks, and
-    fails while the schema is behind.
+    starts. Otherwise the host with ``octavia:api:role: primary`` dumps what is there, as
+    ``octavia_backup.taken`` does before a migration, and migrates; any other host only looks, and fails while
+    the schema is behind.
 
     name
         Any text.
@@ -76,12 +77,19 @@ def migrated(name):
             return _behind(ret, found)
 
         ret["changes"] = {"database schema": {"old": found["current"], "new": found["head"]}}
+        comments = []
+        if not found["empty"]:
+            dump = __states__["octavia_backup.taken"](name, before_migration=True)
+            if dump["result"] is False:
+                return {**ret, "result": False, "changes": {}, "comment": dump["comment"]}
+            ret["changes"].update(dump["changes"])
+            comments.append(dump["comment"])
         if test:
-            ret.update(result=None, comment="The schema would be migrated")
+            ret.update(result=None, comment=". ".join(["The schema would be migrated", *comments]))
             return ret
 
         __salt__["octavia_db.upgrade"](saltenv=__env__)
-        ret["comment"] = "The schema was migrated"
+        ret["comment"] = ". ".join(["The schema was migrated", *comments])
     except CommandExecutionError as exc:
         ret.update(result=False, changes={}, comment=str(exc))
     return ret

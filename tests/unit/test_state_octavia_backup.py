@@ -8,7 +8,7 @@ from salt.exceptions import CommandExecutionError
 BOTH = pytest.mark.parametrize("test", [True, False])
 PLAN = {
     "database": "db1:3306/octavia", "directory": "/var/backups/octavia", "revision": "a1", "release": "11.0.0",
-    "empty": False, "bytes": 1, "free": 2, "faults": [], "due": True, "why": "",
+    "tool": "x", "empty": False, "bytes": 1, "free": 2, "faults": [], "due": True, "why": "",
 }  # fmt: skip
 DUMP = {"path": "/var/backups/octavia/x.sql.gz", "database": "db1:3306/octavia", "revision": "a1"}
 DUMP["taken"] = "2026-11-26T02:30:00Z"
@@ -27,13 +27,19 @@ def backup(load):
 
 
 @pytest.fixture
-def state(load, backup):
+def install(load):
+    return create_autospec(load("_states/octavia_pkg").installed)
+
+
+@pytest.fixture
+def state(load, backup, install):
     salt = {
         f"octavia_backup.{name}": getattr(backup, name) for name in ("plan", "dump", "latest", "migrated", "restore")
     }
     db = create_autospec(load("_modules/octavia_db"))
     db.contents.return_value = {"current": "b2", "empty": False, "bytes": 1, "users": []}
-    return load("_states/octavia_backup", __salt__={**salt, "octavia_db.contents": db.contents}, __env__="base")
+    salt["octavia_db.contents"] = db.contents
+    return load("_states/octavia_backup", __salt__=salt, __states__={"octavia_pkg.installed": install}, __env__="base")
 
 
 @BOTH
@@ -54,6 +60,20 @@ def test_no_dump_where_none_is_due(state, backup, test):
     ret = state.taken("dump")
     assert (ret["result"], ret["changes"], ret["comment"]) == (True, {}, "The last dump is 5 seconds old: x")
     backup.dump.assert_not_called()
+
+
+@BOTH
+@pytest.mark.parametrize("works", [True, False])
+def test_a_tool_that_is_missing_is_installed_first(state, backup, install, test, works):
+    backup.plan.return_value["tool"] = None
+    result = False if not works else None if test else True
+    changes = {"default-mysql-client": {"old": "", "new": "1.1.0"}}
+    install.return_value = {"name": "dump", "result": result, "changes": changes, "comment": "no network"}
+    state.__opts__ = {"test": test}
+    ret = state.taken("dump")
+    install.assert_called_once_with("dump", roles=["backup"])
+    assert ret["result"] is result and backup.dump.called is (result is True)
+    assert set(ret["changes"]) == ({"default-mysql-client", "dump of db1:3306/octavia"} if works else set())
 
 
 def test_what_this_run_would_install_leaves_a_dry_run_open(state, backup):

@@ -6,6 +6,7 @@ import pytest
 from salt.exceptions import CommandExecutionError
 
 BOTH = pytest.mark.parametrize("test", [True, False])
+DUMPED = {"dump of db1:3306/octavia": {"old": None, "new": "revision a1 of Octavia 11.0.0"}}
 CHANGES = {"database octavia": {"old": None, "new": "utf8mb4, utf8mb4_general_ci"}}
 
 
@@ -20,11 +21,18 @@ def db(load):
 
 
 @pytest.fixture
-def state(load, db):
+def taken(load):
+    """The state that dumps."""
+    taken = create_autospec(load("_states/octavia_backup").taken)
+    taken.return_value = {"name": "x", "result": True, "changes": DUMPED, "comment": "The database was dumped: x"}
+    return taken
+
+
+@pytest.fixture
+def state(load, db, taken):
     names = ("present", "due", "schema", "is_primary", "upgrade", "confirm")
-    return load(
-        "_states/octavia_db", __salt__={f"octavia_db.{name}": getattr(db, name) for name in names}, __env__="base"
-    )
+    salt = {f"octavia_db.{name}": getattr(db, name) for name in names}
+    return load("_states/octavia_db", __salt__=salt, __states__={"octavia_backup.taken": taken}, __env__="base")
 
 
 @BOTH
@@ -70,14 +78,34 @@ def test_nothing_is_looked_at_while_no_migration_is_due(state, db, test):
 
 
 @BOTH
-def test_a_schema_behind_is_migrated_on_the_primary(state, db, test):
+def test_a_schema_behind_is_dumped_and_migrated_on_the_primary(state, db, taken, test):
     state.__opts__ = {"test": test}
+    taken.return_value["result"] = None if test else True
     ret = state.migrated("schema")
     assert (ret["result"], ret["changes"]) == (
         None if test else True,
-        {"database schema": {"old": "a1", "new": "b2"}},
+        {"database schema": {"old": "a1", "new": "b2"}, **DUMPED},
     )
-    assert db.upgrade.called is not test
+    assert db.upgrade.called is not test and "The database was dumped" in ret["comment"]
+    taken.assert_called_once_with("schema", before_migration=True)
+
+
+@BOTH
+def test_without_a_dump_nothing_is_migrated(state, db, taken, test):
+    state.__opts__ = {"test": test}
+    taken.return_value.update(result=False, changes={}, comment="octavia:db:backup:directory: no room")
+    ret = state.migrated("schema")
+    assert (ret["result"], ret["changes"], ret["comment"]) == (False, {}, "octavia:db:backup:directory: no room")
+    db.upgrade.assert_not_called()
+
+
+@BOTH
+def test_an_empty_database_is_migrated_without_a_dump(state, db, taken, test):
+    db.schema.return_value = {"current": None, "head": "b2", "empty": True}
+    state.__opts__ = {"test": test}
+    ret = state.migrated("schema")
+    assert ret["changes"] == {"database schema": {"old": None, "new": "b2"}}
+    taken.assert_not_called()
 
 
 @BOTH
