@@ -19,7 +19,7 @@ from salt.exceptions import CommandExecutionError
 TAG = "octavia-probe"
 
 # Seconds for one answer by HTTP, and between two questions.
-_ANSWER, _PAUSE = 5, 1
+_ANSWER, _PAUSE = 25, 1
 
 # Of the whole time, what is kept for the removal: a quarter, and not more than this many seconds.
 _SHARE, _ENOUGH = 0.25, 120

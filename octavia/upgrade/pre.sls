@@ -1,4 +1,3 @@
-#!yaml
 include:
   - octavia.preflight
 

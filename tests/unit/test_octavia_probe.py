@@ -33,7 +33,7 @@ def kinds(host):
 
 
 def test_a_load_balancer_is_made_asked_and_removed(make):
-    host = make("does not answer within 5 s", 503, **VIP)
+    host = make("does not answer within 25 s", 503, **VIP)
     found = host.check.probe()
     assert (found["ok"], found["left"]) == (True, [])
     assert found["line"].startswith("http://10.88.0.7:80/ answered 503 (")
@@ -122,7 +122,7 @@ def test_a_listener_in_error_is_said_though_its_load_balancer_is_active(make):
 @pytest.mark.parametrize(
     ("answer", "line"),
     [
-        ("does not answer within 5 s", "after 60 s it does not answer within 5 s; see octavia:probe:via where "),
+        ("does not answer within 25 s", "after 60 s it does not answer within 25 s; see octavia:probe:via where "),
         (404, "after 60 s it answers 404 ("),
     ],
 )
@@ -204,7 +204,7 @@ def test_the_vip_is_asked_by_http(make):
     [
         ({"retcode": 0, "stdout": "503"}, 503),
         ({"retcode": 7, "stdout": "000"}, "takes no connection"),
-        ({"retcode": 28, "stdout": "000"}, "does not answer within 5 s"),
+        ({"retcode": 28, "stdout": "000"}, "does not answer within 25 s"),
         ({"retcode": 1, "stdout": "", "stderr": 'Cannot open network namespace "x"'},
          'cannot be asked: ip netns exec x curl ends with 1, Cannot open network namespace "x"'),
         ({"retcode": 127, "stdout": ""}, "cannot be asked: ip netns exec x curl ends with 127"),
