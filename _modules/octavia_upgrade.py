@@ -149,7 +149,9 @@ def release(hop, saltenv=None):
         line = f"octavia:upgrade:mode: rolling is not proved from Octavia {start} to {end}; set it to cold"
         findings.append(_finding("mode", "stop", line))
     if not findings:
-        line = f"{hop['old']} to {hop['new']}" if hop["old"] != hop["new"] else f"{hop['old']} is the newest there is"
+        line = f"{hop['old']} to {hop['new']}"
+        if hop["old"] == hop["new"]:
+            line = f"{hop['old']} stays" if hop["packages"] else f"{hop['old']} is the newest there is"
         findings.append(_finding("release", "ok", line))
     if hop["packages"]:
         line = ", ".join(f"{name} {each['new']}" for name, each in hop["packages"].items())
