@@ -302,7 +302,7 @@ def _fetch(packages, saltenv):
 def packages_of_before(saltenv=None):
     """
     Return the saved packages that differ from what is installed now, as ``{name: {old, new, file}}``: ``new`` is the
-    version of before.
+    version of before, None for one that came with the upgrade.
 
     CLI Example:
 
@@ -313,7 +313,7 @@ def packages_of_before(saltenv=None):
     before, now = note(saltenv).get("packages", {}), versions(saltenv)
     directory = saved("packages", saltenv)
     return {
-        name: {"old": now.get(name), "new": version, "file": _deb(directory, name, version)}
+        name: {"old": now.get(name), "new": version, "file": version and _deb(directory, name, version)}
         for name, version in before.items()
         if now.get(name) != version
     }

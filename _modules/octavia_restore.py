@@ -24,7 +24,8 @@ def save(saltenv=None):
     directory = __salt__["octavia_hop.saved"]("files", saltenv)
     try:
         shutil.rmtree(directory, ignore_errors=True)
-        os.makedirs(directory, mode=0o700)
+        os.makedirs(os.path.dirname(directory), mode=0o700, exist_ok=True)
+        os.mkdir(directory, mode=0o700)
         for path in _files(saltenv):
             if os.path.isfile(path):
                 _copy(path, _copied(directory, path))
