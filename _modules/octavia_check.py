@@ -466,15 +466,23 @@ def _release_faults(saltenv, upgrades):
         return
     for place, version in answers:
         wanted = __salt__["octavia_release.named"](version, saltenv)
-        if upgrades and have and wanted["octavia"] == __salt__["octavia_hop.facts"](saltenv)["after"]["octavia"]:
-            continue
-        if wanted["octavia"] != found["octavia"]:
+        if wanted["octavia"] != found["octavia"] and not (upgrades and have and _leads_to(wanted, saltenv)):
             name = found.get("number") or found["name"]
             how = "has" if have else "is offered"
             yield (
                 f"{place}: is {version} (Octavia {wanted['octavia']}), but this host {how} Octavia "
                 f"{found['version']} ({name}); set it to {found['name']}, or leave it out"
             )
+
+
+def _leads_to(wanted, saltenv):
+    """Whether an upgrade would bring a release; a package source may be new since the package manager looked."""
+    if __salt__["octavia_hop.facts"](saltenv)["after"]["octavia"] == wanted["octavia"]:
+        return True
+    if __opts__["test"]:
+        return False
+    __salt__["octavia_hop.refresh"](saltenv)
+    return __salt__["octavia_hop.facts"](saltenv)["after"]["octavia"] == wanted["octavia"]
 
 
 def _file_faults(saltenv):

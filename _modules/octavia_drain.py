@@ -5,15 +5,19 @@ pillar names one, else by the file that makes /healthcheck say no.
 
 import contextlib
 import csv
+import http.client
 import os
 import socket
 import time
-import urllib.error
 import urllib.request
 
 from salt.exceptions import CommandExecutionError
 
 _PATIENCE = 10  # seconds for HAProxy to answer
+# What `set server ... state maint` and `drain` switch on and `ready` off, of HAProxy's srv_admin_state.
+_FORCED = 0x01 | 0x08
+# this host's own API is asked, whatever proxy the environment names
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def way(saltenv=None):
@@ -56,7 +60,7 @@ def is_out(saltenv=None):
     """
     found = way(saltenv)
     if "haproxy" in found:
-        return _server(found["haproxy"])["srv_admin_state"] & 0x2D != 0
+        return _server(found["haproxy"])["srv_admin_state"] & _FORCED != 0
     return bool(found) and os.path.exists(found["file"])
 
 
@@ -104,8 +108,11 @@ def back(saltenv=None):
         haproxy = found["haproxy"]
         _tell(haproxy, f"set server {haproxy['backend']}/{haproxy['server']} state ready")
     elif found:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(found["file"])
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(found["file"])
+        except OSError as exc:
+            raise CommandExecutionError(f"{found['file']}: {exc.strerror}") from exc
 
 
 def wait_for_api(seconds, saltenv=None):
@@ -132,10 +139,10 @@ def wait_for_api(seconds, saltenv=None):
     until = time.monotonic() + seconds
     while True:
         try:
-            with urllib.request.urlopen(f"http://{host}:{port}/", timeout=10) as answer:  # noqa: S310
+            with _OPENER.open(f"http://{host}:{port}/", timeout=10) as answer:
                 answer.read()
                 return
-        except (OSError, ValueError) as exc:
+        except (OSError, http.client.HTTPException) as exc:
             if time.monotonic() >= until:
                 why = getattr(exc, "reason", None) or exc
                 raise CommandExecutionError(f"The API does not answer at {address} within {seconds} s: {why}") from exc

@@ -102,7 +102,10 @@ def keep(path, found):
 
         salt-call octavia_file.keep /var/lib/salt-formula-octavia/example.json '{seen: nothing}'
     """
-    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    try:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    except OSError as exc:
+        raise CommandExecutionError(f"{exc.filename}: {exc.strerror}") from exc
     write(path, json.dumps(found), "root", "root", "0600")
 
 

@@ -62,6 +62,20 @@ def facts(saltenv=None):
     return __context__["octavia_hop.facts"]
 
 
+def refresh(saltenv=None):
+    """
+    Have the package manager ask its sources, and ask it anew for the hop.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_hop.refresh
+    """
+    __salt__["pkg.refresh_db"]()
+    __context__.pop("octavia_hop.facts", None)
+
+
 def supported(before, after, saltenv=None):
     """
     Tell whether OpenStack supports an upgrade: to the next release, or from one SLURP release to the next one.
@@ -116,6 +130,22 @@ def note(saltenv=None):
     return __salt__["octavia_file.note"](_path(saltenv))
 
 
+def begin(saltenv=None):
+    """
+    Note that the upgrade begins: services stop. From now on the note of before is not written anew, and the way back
+    leads to the configuration of this moment, not of the day on which ``octavia.upgrade.pre`` was applied.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_hop.begin
+    """
+    if "began" not in note(saltenv):
+        __salt__["octavia_restore.save"](saltenv)
+        remember(saltenv, began=True)
+
+
 def remember(saltenv=None, **facts):
     """
     Add facts to the note of this host's upgrade; ``None`` takes one out of it.
@@ -149,7 +179,7 @@ def forget(saltenv=None):
 def upgraded(saltenv=None):
     """
     Return when this host got its release of Octavia by an upgrade, as Glance writes times (``2026-11-26T02:30:00Z``);
-    None where it was installed with it.
+    None where it was installed with it, or has gone back to another one.
 
     CLI Example:
 
@@ -157,12 +187,14 @@ def upgraded(saltenv=None):
 
         salt-call octavia_hop.upgraded
     """
-    return __salt__["octavia_file.note"](_last(saltenv)).get("time")
+    last = __salt__["octavia_file.note"](_last(saltenv))
+    return last.get("time") if last.get("release") == __salt__["octavia_release.installed"](saltenv) else None
 
 
 def arrived(saltenv=None):
     """
-    Note that this host has another release of Octavia from now on; what was known of packages is asked anew.
+    Note when this host has another release of Octavia than before; what was known of packages is asked anew. Called
+    after packages may have changed.
 
     CLI Example:
 
@@ -172,10 +204,10 @@ def arrived(saltenv=None):
     """
     __context__.pop("octavia_hop.facts", None)
     __salt__["octavia_pkg.forget"]()
-    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    __salt__["octavia_file.keep"](
-        _last(saltenv), {"release": __salt__["octavia_release.installed"](saltenv), "time": now}
-    )
+    release = __salt__["octavia_release.installed"](saltenv)
+    if release not in (None, note(saltenv).get("old"), __salt__["octavia_file.note"](_last(saltenv)).get("release")):
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        __salt__["octavia_file.keep"](_last(saltenv), {"release": release, "time": now})
 
 
 def saved(name=None, saltenv=None):
@@ -235,8 +267,10 @@ def prepare(saltenv=None):
     if "began" not in known:
         # nobody goes back to before the last upgrade any more
         __salt__["octavia_backup.done"](saltenv=saltenv)
-        remember(saltenv, old=hop["old"], packages={name: each["old"] for name, each in packages.items()})
+    # services may have been stopped without octavia.upgrade.pre before: nothing is saved then
+    if "began" not in known or "packages" not in known:
         __salt__["octavia_restore.save"](saltenv)
+        remember(saltenv, old=hop["old"], packages={name: each["old"] for name, each in packages.items()})
     lost = _fetch(packages, saltenv) if __grains__["os_family"] == "Debian" else []
     remember(saltenv, new=hop["new"], to={name: each["new"] for name, each in packages.items()})
     return lost
@@ -251,23 +285,27 @@ def _fetch(packages, saltenv):
     wanted = [f"{name}={versions['new']}" for name, versions in packages.items()]
     _apt("install", "--download-only", "--yes", "--no-install-recommends", *wanted)
     directory = saved("packages", saltenv)
-    os.makedirs(directory, mode=0o700, exist_ok=True)
     lost = []
-    for name, versions in packages.items():
-        if versions["old"] and not _deb(directory, name, versions["old"]):
-            try:
-                # as root: apt's own user may not write here
-                _apt("download", "-o", "APT::Sandbox::User=root", f"{name}={versions['old']}", cwd=directory)
-            except CommandExecutionError:
-                if not _cached(directory, name, versions["old"]):
-                    lost.append(f"{name} {versions['old']} cannot be downloaded any more, so no way leads back to it")
+    try:
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+        for name, versions in packages.items():
+            if versions["old"] and not _deb(directory, name, versions["old"]):
+                try:
+                    # as root: apt's own user may not write here
+                    _apt("download", "-o", "APT::Sandbox::User=root", f"{name}={versions['old']}", cwd=directory)
+                except CommandExecutionError:
+                    if not _cached(directory, name, versions["old"]):
+                        line = f"{name} {versions['old']} cannot be downloaded any more, so no way leads back to it"
+                        lost.append(line)
+    except OSError as exc:
+        raise CommandExecutionError(f"{exc.filename or directory}: {exc.strerror}") from exc
     return lost
 
 
 def packages_of_before(saltenv=None):
     """
     Return the saved packages that differ from what is installed now, as ``{name: {old, new, file}}``: ``new`` is the
-    version of before.
+    version of before, None for one that came with the upgrade.
 
     CLI Example:
 
@@ -278,7 +316,7 @@ def packages_of_before(saltenv=None):
     before, now = note(saltenv).get("packages", {}), versions(saltenv)
     directory = saved("packages", saltenv)
     return {
-        name: {"old": now.get(name), "new": version, "file": _deb(directory, name, version)}
+        name: {"old": now.get(name), "new": version, "file": version and _deb(directory, name, version)}
         for name, version in before.items()
         if now.get(name) != version
     }
@@ -298,8 +336,9 @@ def versions(saltenv=None):
         command = ["dpkg-query", "-W", "-f", "${db:Status-Status} ${Package} ${Version}\n"]
     else:
         command = ["rpm", "-qa", "--qf", "installed %{NAME} %{EVR}\n"]
-    lines = map(str.split, __salt__["cmd.run_stdout"](command, python_shell=False).splitlines())
-    return {name: version for state, name, version in lines if state == "installed"}
+    # a package whose first installation was killed has no version
+    lines = [line.split() for line in __salt__["cmd.run_stdout"](command, python_shell=False).splitlines()]
+    return {line[1]: line[2] for line in lines if len(line) == 3 and line[0] == "installed"}
 
 
 def applications(saltenv=None):
@@ -318,7 +357,8 @@ def applications(saltenv=None):
     else:
         command = ["rpm", "-qa", "--qf", "installed %{NAME} %{SOURCERPM}\n"]
     lines = [line.split() for line in __salt__["cmd.run_stdout"](command, python_shell=False).splitlines()]
-    sources = {line[1]: line[2] for line in lines if len(line) == 3 and line[0] == "installed"}
+    # one whose installation was killed counts
+    sources = {line[1]: line[2] for line in lines if len(line) == 3 and line[0] not in ("config-files", "not-installed")}
     return sorted(name for name, source in sources.items() if source == sources.get(common))
 
 

@@ -130,8 +130,28 @@ def recover(timeout=600):
             env={"DEBIAN_FRONTEND": "noninteractive"},
         )
         if done["retcode"]:
-            words = done["stderr"].strip().splitlines() or [f"exit code {done['retcode']}"]
-            raise CommandExecutionError(f"dpkg --configure -a: {words[-1].strip()}")
+            raise CommandExecutionError(f"dpkg --configure -a: {words(done)}")
+
+
+def words(done):
+    """
+    Return what a package manager has to say of its failure, in one line: dpkg ends with no more than names.
+
+    done
+        Its answer, as ``cmd.run_all`` gives it.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_pkg.words '{retcode: 1, stderr: "dpkg: error: no such file"}'
+    """
+    lines = [line.strip() for line in done["stderr"].splitlines() if line.strip()]
+    for number, line in enumerate(lines):
+        if line.startswith("dpkg: error"):
+            line = line.removeprefix("dpkg: ")
+            return f"{line} {lines[number + 1]}" if line.endswith(":") and lines[number + 1 :] else line
+    return lines[-1] if lines else f"exit code {done['retcode']}"
 
 
 def _wait_for_dpkg(timeout):

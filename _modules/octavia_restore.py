@@ -22,9 +22,10 @@ def save(saltenv=None):
         salt-call octavia_restore.save
     """
     directory = __salt__["octavia_hop.saved"]("files", saltenv)
-    shutil.rmtree(directory, ignore_errors=True)
-    os.makedirs(directory, mode=0o700)
     try:
+        shutil.rmtree(directory, ignore_errors=True)
+        os.makedirs(os.path.dirname(directory), mode=0o700, exist_ok=True)
+        os.mkdir(directory, mode=0o700)
         for path in _files(saltenv):
             if os.path.isfile(path):
                 _copy(path, _copied(directory, path))
@@ -104,8 +105,7 @@ def packages(saltenv=None):
             command = ["dnf", "--assumeyes", "downgrade", *(f"{name}-{each['new']}" for name, each in found.items())]
         done = __salt__["cmd.run_all"](command, python_shell=False, env={"DEBIAN_FRONTEND": "noninteractive"})
         if done["retcode"]:
-            words = done["stderr"].strip().splitlines() or [f"exit code {done['retcode']}"]
-            raise CommandExecutionError(f"{command[0]}: {words[-1].strip()}")
+            raise CommandExecutionError(f"{command[0]}: {__salt__['octavia_pkg.words'](done)}")
     finally:
         __salt__["octavia_pkg.release"](hold)
         __context__.pop("octavia_hop.facts", None)

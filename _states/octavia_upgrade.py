@@ -28,7 +28,7 @@ def ready(name):
         if not _roles():
             return {**ret, "comment": "No service of Octavia is enabled on this host"}
         if not __opts__["test"]:
-            __salt__["pkg.refresh_db"]()
+            __salt__["octavia_hop.refresh"](saltenv=__env__)
         findings = __salt__["octavia_upgrade.before"](saltenv=__env__)
         ret["result"] = not any(each["level"] == "stop" for each in findings)
         if ret["result"] and not __salt__["octavia_hop.is_prepared"](saltenv=__env__):
@@ -72,6 +72,8 @@ def drained(name):
             return {**ret, "comment": "The API is out already"}
         ret["changes"] = {"API": {"old": "serves", "new": "taken out"}}
         if __opts__["test"]:
+            # for the phases that come later in this dry run
+            __context__["octavia_upgrade.drained"] = True
             return {**ret, "result": None, "comment": "The API would be taken out of its load balancer"}
         # nobody is there to be waited for where it does not run
         runs = __salt__["octavia_service.status"](settings["units"]["api"])["running"]
@@ -104,10 +106,15 @@ def stopped(name):
         if not any(now["running"] or now["enabled"] for now in status):
             return ret
         if not __opts__["test"]:
-            __salt__["octavia_hop.remember"](saltenv=__env__, began=True)
+            __salt__["octavia_hop.begin"](saltenv=__env__)
     except CommandExecutionError as exc:
         return {**ret, "result": False, "comment": str(exc)}
-    return _merged(name, ret["comment"], _of_services("dead"))
+    ret = _merged(name, ret["comment"], _of_services("dead"))
+    if __opts__["test"]:
+        # for the phases that come later in this dry run
+        for now in status:
+            now.update(running=False, enabled=False)
+    return ret
 
 
 def latest(name):
@@ -142,8 +149,7 @@ def latest(name):
             }
         if not __salt__["octavia_hop.is_prepared"](saltenv=__env__):
             __salt__["octavia_hop.prepare"](saltenv=__env__)
-        # from here on the note of before is not to be written anew
-        __salt__["octavia_hop.remember"](saltenv=__env__, began=True)
+        __salt__["octavia_hop.begin"](saltenv=__env__)
         before = __salt__["octavia_hop.versions"](saltenv=__env__)
         done = _install(name, hop["packages"])
         now = __salt__["octavia_hop.versions"](saltenv=__env__)
@@ -240,20 +246,27 @@ def returned(name):
     ret = {"name": name, "result": True, "changes": {}, "comment": "This host serves"}
     patience = __salt__["octavia_pillar.values"](saltenv=__env__)["upgrade:patience"]
     try:
-        out = bool(__salt__["octavia_drain.way"](saltenv=__env__)) and __salt__["octavia_drain.is_out"](saltenv=__env__)
-        if out:
-            ret["changes"] = {"API": {"old": "taken out", "new": "serves"}}
         if __opts__["test"]:
-            return {**ret, "result": None, "comment": "The API would be put back"} if out else ret
+            ret["changes"] = _put_back()
+            return {**ret, "result": None, "comment": "The API would be put back"} if ret["changes"] else ret
         __salt__["octavia_drain.wait_for_api"](patience, saltenv=__env__)
-        if out:
-            __salt__["octavia_drain.back"](saltenv=__env__)
+        ret["changes"] = _put_back()
         silent = __salt__["octavia_drain.wait_for_heartbeats"](patience, saltenv=__env__)
         if silent:
             ret.update(result=False, comment="\n".join(silent))
     except CommandExecutionError as exc:
-        ret.update(result=False, changes={}, comment=str(exc))
+        ret.update(result=False, comment=str(exc))
     return ret
+
+
+def _put_back():
+    """Have this host's API in its load balancer again; in a dry run, only tell. Returns the changes."""
+    would_be = __opts__["test"] and __context__.get("octavia_upgrade.drained")
+    if not would_be and not __salt__["octavia_drain.is_out"](saltenv=__env__):
+        return {}
+    if not __opts__["test"]:
+        __salt__["octavia_drain.back"](saltenv=__env__)
+    return {"API": {"old": "taken out", "new": "serves"}}
 
 
 def cleaned(name):
@@ -274,14 +287,22 @@ def cleaned(name):
     if not known:
         return ret
     here = __salt__["octavia_release.installed"](saltenv=__env__)
-    if "began" in known and known.get("new", here) != here:
-        line = f"The upgrade to {known['new']} did not come to its end, this host has {here}: apply the phases again"
-        return {**ret, "result": False, "comment": f"{line}, or octavia.upgrade.restore"}
+    if "began" in known:
+        try:
+            down = [unit for unit in _units() if not __salt__["octavia_service.status"](unit)["running"]]
+        except CommandExecutionError as exc:
+            return {**ret, "result": False, "comment": str(exc)}
+        why = f"this host has {here}" if known.get("new", here) != here else ", ".join(down) + " does not run"
+        if known.get("new", here) != here or down:
+            line = f"The upgrade to {known.get('new', here)} did not come to its end, {why}: apply the phases again"
+            return {**ret, "result": False, "comment": f"{line}, or octavia.upgrade.restore"}
     ret["changes"] = {__salt__["octavia_hop.saved"](saltenv=__env__): {"old": "saved for the way back", "new": None}}
     if __opts__["test"]:
         return {**ret, "result": None, "comment": "What was saved for the way back would go"}
     try:
-        __salt__["octavia_backup.done"](saltenv=__env__)
+        if not __salt__["octavia_backup.done"](saltenv=__env__):
+            line = "The migration of the database is not complete: apply octavia.db.offline_sync, or"
+            return {**ret, "result": False, "changes": {}, "comment": f"{line} octavia.upgrade.restore"}
         __salt__["octavia_hop.forget"](saltenv=__env__)
     except CommandExecutionError as exc:
         return {**ret, "result": False, "changes": {}, "comment": str(exc)}
@@ -330,31 +351,42 @@ def restored(name):
         plan = __salt__["octavia_restore.plan"](saltenv=__env__)
         if plan["faults"]:
             return {**ret, "result": False, "comment": "\n".join(plan["faults"])}
-        ret["changes"] = {**plan["packages"], **plan["files"]}
-        if plan["database"]:
-            ret["changes"]["database"] = plan["database"]
         loses = f"; {plan['loses']}" if plan["loses"] else ""
-        if __opts__["test"]:
-            ret["changes"] = ret["changes"] or _merged(name, "", _of_services("running"))["changes"]
-            verb = f"This host would be as it was before{loses}"
-            return {**ret, "result": None, "comment": verb} if ret["changes"] else ret
-        if ret["changes"]:
-            down = _merged(name, "", _of_services("dead"))
-            if not down["result"]:
-                return down
-            if plan["database"]:
-                __salt__["octavia_backup.restore"](saltenv=__env__)
-            __salt__["octavia_restore.packages"](saltenv=__env__)
-            __salt__["octavia_restore.files"](saltenv=__env__)
-            ret["comment"] = f"This host is as it was before again{loses}"
-        if "health_manager" in _roles():
+        steps = (
+            ({"database": plan["database"]} if plan["database"] else {}, "octavia_backup.restore"),
+            (plan["packages"], "octavia_restore.packages"),
+            (plan["files"], "octavia_restore.files"),
+        )
+        due = any(changes for changes, _step in steps)
+        if not __opts__["test"]:
+            # of a run that was killed
+            _unmask()
+            if due:
+                down = _merged(name, "", _of_services("dead"))
+                if not down["result"]:
+                    return down
+        for changes, step in steps:
+            if changes and not __opts__["test"]:
+                __salt__[step](saltenv=__env__)
+            ret["changes"].update(changes)
+        if not __opts__["test"] and "health_manager" in _roles() and _behind():
             __salt__["octavia_db.refresh_heartbeats"](saltenv=__env__)
-        up = _merged(name, "", _of_services("running"))
-        if not up["result"]:
-            return {**ret, "result": False, "comment": up["comment"]}
-        ret["changes"] = ret["changes"] or up["changes"]
-        __salt__["octavia_drain.back"](saltenv=__env__)
+        if not due or not __opts__["test"]:
+            up = _merged(name, "", _of_services("running"))
+            if up["result"] is False:
+                return {**ret, "result": False, "comment": up["comment"]}
+            # those of a run that stops them itself are no change
+            ret["changes"].update({} if due else up["changes"])
+        if not __opts__["test"]:
+            patience = __salt__["octavia_pillar.values"](saltenv=__env__)["upgrade:patience"]
+            __salt__["octavia_drain.wait_for_api"](patience, saltenv=__env__)
+        ret["changes"].update(_put_back())
+        if __opts__["test"]:
+            comment = f"This host would be as it was before{loses}"
+            return {**ret, "result": None, "comment": comment} if ret["changes"] else ret
         __salt__["octavia_hop.remember"](saltenv=__env__, began=None)
+        if ret["changes"]:
+            ret["comment"] = f"This host is as it was before again{loses}"
     except CommandExecutionError as exc:
         ret.update(result=False, comment=str(exc))
     return ret
