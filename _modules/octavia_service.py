@@ -312,6 +312,59 @@ def start(unit):
     __context__["octavia_service.last_start"] = time.monotonic()
 
 
+def take_out(saltenv=None):
+    """
+    Take this host's API out of its load balancer for a restart, and note that, so that a run which comes after one that
+    was killed puts it back. One that somebody has taken out already is left as it is.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_service.take_out
+    """
+    if __salt__["octavia_drain.way"](saltenv=saltenv) and not __salt__["octavia_drain.is_out"](saltenv=saltenv):
+        seconds = __salt__["octavia_pillar.values"](saltenv=saltenv)["upgrade:drain:seconds"]
+        __salt__["octavia_file.keep"](_out_path(), {"why": "restart"})
+        __salt__["octavia_drain.out"](seconds, saltenv=saltenv)
+
+
+def is_taken_out():
+    """
+    Tell whether ``take_out`` has taken this host's API out of its load balancer.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_service.is_taken_out
+    """
+    return os.path.exists(_out_path())
+
+
+def put_back(saltenv=None):
+    """
+    Put this host's API back where ``take_out`` has taken it out, once it answers.
+
+    Raises CommandExecutionError when it does not answer in time.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_service.put_back
+    """
+    if is_taken_out():
+        patience = __salt__["octavia_pillar.values"](saltenv=saltenv)["upgrade:patience"]
+        __salt__["octavia_drain.wait_for_api"](patience, saltenv=saltenv)
+        __salt__["octavia_drain.back"](saltenv=saltenv)
+        os.unlink(_out_path())
+
+
+def _out_path():
+    return f"{__salt__['octavia_pillar.settings']()['run_dir']}/out.json"
+
+
 def fallen(settle=5):
     """
     Return one line for each unit that this run has started and that is not up any more, with its last words.

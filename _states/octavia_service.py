@@ -64,6 +64,10 @@ def _running(name, role, because=()):
             ret["changes"]["running"] = {"old": False, "new": True}
         if not now["enabled"]:
             ret["changes"]["enabled"] = {"old": False, "new": True}
+        # by a run that was killed
+        out = role == "api" and __salt__["octavia_service.is_taken_out"]()
+        if out:
+            ret["changes"]["load balancer"] = {"old": "without it", "new": "with it"}
         if not ret["changes"]:
             return ret
         if __opts__["test"]:
@@ -74,12 +78,21 @@ def _running(name, role, because=()):
         if "enabled" in ret["changes"]:
             __salt__["octavia_service.enable"](unit)
         if old or not now["running"]:
+            if role == "api" and verb == "restarted" and _drains():
+                __salt__["octavia_service.take_out"](saltenv=__env__)
+                out = True
             __salt__["octavia_service.reload" if verb == "reloaded" else "octavia_service.start"](unit)
             __salt__["octavia_service.mark"](unit, role)
+        if out:
+            __salt__["octavia_service.put_back"](saltenv=__env__)
         ret["comment"] = f"{unit} {verb}" + (f", changed: {', '.join(old)}" if old else "")
     except CommandExecutionError as exc:
         ret.update(result=False, changes={}, comment=str(exc))
     return ret
+
+
+def _drains():
+    return __salt__["octavia_pillar.values"](saltenv=__env__)["api:drain"]
 
 
 def unit(name, role):

@@ -65,6 +65,8 @@ def drained(name):
         settings = __salt__["octavia_pillar.settings"](saltenv=__env__)
         if "api" not in settings["roles"]:
             return {**ret, "comment": "This host has no API"}
+        if _stays():
+            return {**ret, "comment": "This host has the newest Octavia and stays as it is"}
         if not __salt__["octavia_drain.way"](saltenv=__env__):
             keys = "octavia:api:healthcheck:disable_by_file_path nor octavia:upgrade:drain:haproxy"
             return {**ret, "comment": f"Neither {keys} is set: clients notice when the API stops"}
@@ -105,6 +107,8 @@ def stopped(name):
         status = [__salt__["octavia_service.status"](unit) for unit in _units()]
         if not any(now["running"] or now["enabled"] for now in status):
             return ret
+        if _stays():
+            return {**ret, "comment": "This host has the newest Octavia and stays as it is"}
         if not __opts__["test"]:
             __salt__["octavia_hop.begin"](saltenv=__env__)
     except CommandExecutionError as exc:
@@ -397,6 +401,12 @@ def restored(name):
 
 def _roles():
     return __salt__["octavia_pillar.roles"](saltenv=__env__)
+
+
+def _stays():
+    """Whether there is nothing to upgrade here, and the pillar has such a host left alone."""
+    only_due = __salt__["octavia_pillar.values"](saltenv=__env__)["upgrade:only_due"]
+    return only_due and not __salt__["octavia_hop.facts"](saltenv=__env__)["packages"]
 
 
 def _units():

@@ -26,6 +26,22 @@ cachedir: /srv/lab/cache
 pki_dir: /srv/lab/pki
 log_file: /srv/lab/log
 """
+MASTER = """\
+auto_accept: true
+file_roots: {base: [/srv/salt]}
+pillar_roots: {base: [/srv/pillar]}
+worker_threads: 3
+timeout: 20
+"""
+DAEMON = """\
+[Unit]
+After=network.target
+[Service]
+ExecStart=/opt/salt/{salt}/bin/salt-{role}
+KillMode=process
+[Install]
+WantedBy=multi-user.target
+"""
 
 
 class CommandError(host.LabError):
@@ -233,6 +249,20 @@ class Machine:
             if (host.CHECKOUT / name).is_dir():
                 self.put_tree(host.CHECKOUT / name, f"/srv/salt/{name}")
         self.write("/etc/salt/minion", MINION + f"id: {self.name}\n")
+
+    def be_master(self, salt="3008"):
+        """Be a Salt master, which takes every minion."""
+        self.write("/etc/salt/master", MASTER)
+        self._daemon("master", salt)
+
+    def be_minion(self, master, salt="3008"):
+        """Be the minion of another machine."""
+        self.write("/etc/salt/minion", f"master: {master.address}\nid: {self.name}\n")
+        self._daemon("minion", salt)
+
+    def _daemon(self, role, salt):
+        self.write(f"/etc/systemd/system/salt-{role}.service", DAEMON.format(salt=salt, role=role))
+        self.run(f"systemctl daemon-reload && systemctl enable --now salt-{role}")
 
     def put_pillar(self, pillar):
         """The minion's pillar: a dict, or the text of an SLS file."""

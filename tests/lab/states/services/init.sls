@@ -6,3 +6,4 @@ include:
   - keystone
   - neutron
   - amphora_ca
+  - haproxy
