@@ -144,7 +144,7 @@ def wait_for_api(seconds, saltenv=None):
                 return
         except (OSError, http.client.HTTPException) as exc:
             if time.monotonic() >= until:
-                why = getattr(exc, "reason", None) or exc
+                why = str(getattr(exc, "reason", None) or exc).strip()
                 raise CommandExecutionError(f"The API does not answer at {address} within {seconds} s: {why}") from exc
         time.sleep(0.2)
 
