@@ -47,7 +47,9 @@ def _packages(name, roles):
     try:
         pkgs = __salt__["octavia_pillar.packages"](roles, saltenv=__env__)
         units = __salt__["octavia_pillar.settings"](saltenv=__env__)["units"]
-        hold = [units[role] for role in roles if role in units]
+        # the units of a virtualenv are ours, and start when we start them
+        venv = __salt__["octavia_pillar.has_venv"]()
+        hold = [units[role] for role in roles if role in units and not venv]
         if __opts__["test"]:
             # the states after the first one will find its packages there
             planned = __context__.setdefault("octavia_pkg.planned", set())

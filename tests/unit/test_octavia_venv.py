@@ -170,10 +170,10 @@ def test_a_virtualenv_is_built_once(make):
     [
         ("WARNING: slow\nERROR: No matching distribution found for octavia==19.0.0\n",
          "No matching distribution found for octavia==19.0.0"),
-        ("WARNING: Retrying (Retry(total=0)) after connection broken by 'NewConnectionError(refused)': /simple/octavia/\n"
+        ("WARNING: Retrying (Retry(total=0)) after connection broken by 'NewConnection(refused)': /simple/octavia/\n"
          "ERROR: Could not find a version that satisfies the requirement octavia==19.0.0 (from versions: none)\n"
          "ERROR: No matching distribution found for octavia==19.0.0\n",
-         "pip's index does not answer ('NewConnectionError(refused)': /simple/octavia/)"),
+         "pip's index does not answer ('NewConnection(refused)': /simple/octavia/)"),
         ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device\n\n",
          "Could not install packages due to an OSError: [Errno 28] No space left on device"),
         ("", "exit status 1"),
