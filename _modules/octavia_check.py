@@ -455,6 +455,11 @@ def _interface_faults(saltenv):
 
 
 def _release_faults(saltenv, upgrades):
+    if __salt__["octavia_pillar.has_venv"]():
+        faults = __salt__["octavia_venv.faults"](upgrades, saltenv)
+        if faults:
+            yield from faults
+            return
     answers = __salt__["octavia_pillar.said"](saltenv).get("version", [])
     have = __salt__["octavia_release.installed"](saltenv)
     if have and not answers:

@@ -106,7 +106,7 @@ def _worker(saltenv):
         stop()
         worker = None
     if not worker:
-        worker = __context__[_key()] = _Worker(identity, _script(saltenv))
+        worker = __context__[_key()] = _Worker(identity, _script(saltenv), settings.get("install_method"))
     return worker
 
 
@@ -120,7 +120,7 @@ def _script(saltenv):
 class _Worker:
     """The process, and one question and answer at a time."""
 
-    def __init__(self, identity, script):
+    def __init__(self, identity, script, install_method):
         self.identity = identity
         self.python = identity[0]
         self.stderr = tempfile.TemporaryFile()  # noqa: SIM115 lives as long as the process
@@ -135,9 +135,11 @@ class _Worker:
                 cwd="/",
             )
         except OSError as exc:
-            raise CommandExecutionError(
-                f"Cannot start {self.python}: {exc.strerror} (pillar octavia:host:python)"
-            ) from exc
+            error = CommandExecutionError(f"Cannot start {self.python}: {exc.strerror} (pillar octavia:host:python)")
+            # the virtualenv that this run is about to make
+            if isinstance(exc, FileNotFoundError) and install_method == "venv":
+                error.library = "octavia"
+            raise error from exc
 
     def ask(self, request, timeout):
         expired = threading.Event()

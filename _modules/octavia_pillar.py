@@ -5,6 +5,7 @@ The pillar below ``octavia`` is read key by key with the help of ``octavia/conf.
 value may be. Nothing here starts a process or opens a connection.
 """
 
+import glob
 import ipaddress
 import json
 import logging
@@ -251,8 +252,8 @@ def sections(saltenv=None):
 
 def distribution(saltenv=None):
     """
-    Return the names and paths of the distribution, under what the pillar says of them: ``host``, ``units``,
-    ``packages``, ``offered_by``.
+    Return the names and paths of the distribution, or of the virtualenv in use, under what the pillar says of them:
+    ``host``, ``units``, ``packages``, ``offered_by``, and ``venv`` where this host has its Octavia in virtualenvs.
 
     CLI Example:
 
@@ -262,10 +263,53 @@ def distribution(saltenv=None):
     """
     families, pillar = data(saltenv)["osfamilymap"], _pillar()
     family = dict(families.get(__grains__.get("os_family"), families["Debian"]))
+    there = family.pop("venv", None)
+    if has_venv():
+        family["venv"] = there
+        if there:
+            family["host"] = {**family["host"], **_in_use(there["host"], saltenv)}
+            family["packages"] = {**family["packages"], **there["packages"]}
     for name in ("host", "units", "packages"):
         family[name] = {**family[name], **(pillar[name] if isinstance(pillar.get(name), dict) else {})}
     family["offered_by"] = pillar.get("offered_by") or family["offered_by"]
     return family
+
+
+def has_venv():
+    """
+    Tell whether this host is to have its Octavia in virtualenvs, and not as packages of the distribution.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_pillar.has_venv
+    """
+    return _get(_pillar(), "install_method") == "venv"
+
+
+def venv_directory(saltenv=None):
+    """
+    Return the directory of this host's virtualenvs.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_pillar.venv_directory
+    """
+    return str(_get(_pillar(), "venv:directory") or data(saltenv)["defaults"]["venv"]["directory"]).rstrip("/")
+
+
+def _in_use(names, saltenv):
+    """Names and paths in the virtualenv in use. A pattern, in a list, is whatever there is of it."""
+    current = f"{venv_directory(saltenv)}/current"
+    return {
+        name: [path for each in text for path in sorted(glob.glob(each.format(current=current)))]
+        if isinstance(text, list)
+        else text.format(current=current)
+        for name, text in names.items()
+    }
 
 
 def said(saltenv=None):

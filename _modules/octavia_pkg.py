@@ -54,6 +54,8 @@ def forget():
     """
     for known in ("octavia_pkg.present", "octavia_release.installed", "octavia_service.status"):
         __context__.pop(known, None)
+    # where a virtualenv has its libraries is known when there is one
+    __context__.pop("octavia_pillar.settings", None)
 
 
 def _masked(unit):

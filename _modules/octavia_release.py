@@ -38,7 +38,10 @@ def offered(saltenv=None):
     """
     Return the version of Octavia that the package source offers (``11.0.0``), or None.
 
-    Asks the package manager, and refreshes its lists once where they know nothing of Octavia.
+    Asks the package manager, and refreshes its lists once where they know nothing of Octavia. A host that has its
+    Octavia in a virtualenv is offered the one that ``octavia_venv.wanted`` tells.
+
+    Raises CommandExecutionError as that does.
 
     CLI Example:
 
@@ -46,6 +49,8 @@ def offered(saltenv=None):
 
         salt-call octavia_release.offered
     """
+    if __salt__["octavia_pillar.has_venv"]():
+        return __salt__["octavia_venv.wanted"](saltenv=saltenv)
     if "octavia_release.offered" not in __context__:
         package = __salt__["octavia_pillar.distribution"](saltenv)["offered_by"]
         version = __salt__["pkg.latest_version"](package, refresh=False)

@@ -115,7 +115,8 @@ def observe():
         read = _reads(role, planned=False)
         paths = [settings["conf_file"], *(thing for thing in read if thing.startswith("/"))]
         paths += [path for base in settings["metadata_path"] for path in glob.glob(f"{base}/octavia-*")]
-        if all(os.stat(path).st_ctime < now["started"] for path in paths if os.path.exists(path)):
+        times = [os.stat(path).st_ctime for path in paths if os.path.exists(path)]
+        if all(when < now["started"] for when in [*times, *_chosen()]):
             _save(unit, now["invocation"], read)
 
 
@@ -218,6 +219,21 @@ def place(path, text):
     """
     os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
     __salt__["octavia_file.write"](path, text, "root", "root", "0644")
+    reread()
+
+
+def reread():
+    """
+    Have systemd read the files of units again.
+
+    Raises CommandExecutionError when it does not.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_service.reread
+    """
     _systemctl("daemon-reload")
 
 
@@ -244,9 +260,22 @@ def _reads(role, planned=True):
     settings = __salt__["octavia_pillar.settings"]()
     read = __salt__["octavia_conf.fingerprints"](role, planned=planned)
     read["Octavia"] = settings["release"] or ""
-    own = (settings["api_uwsgi"], settings["api_unit"]) if role == "api" else ()
+    own = [settings["api_uwsgi"], settings["api_unit"]] if role == "api" else []
+    if __salt__["octavia_pillar.has_venv"]():
+        read["Octavia"] += f" {__salt__['octavia_venv.recipe']()}"
+        own.append(f"{settings['unit_dir']}/{settings['units'][role]}.service")
     read.update((path, _digest(path)) for path in own)
     return read
+
+
+def _chosen():
+    """When the virtualenv in use was chosen, as a list: it may be an old one, to which somebody has gone back."""
+    if not __salt__["octavia_pillar.has_venv"]():
+        return []
+    try:
+        return [os.lstat(f"{__salt__['octavia_pillar.venv_directory']()}/current").st_ctime]
+    except OSError:
+        return []
 
 
 def _digest(path):

@@ -15,9 +15,9 @@ UNITS = {
 }
 
 
-def apply(machine, sls="octavia", test=False, check=True):
+def apply(machine, sls="octavia", test=False, check=True, env=None):
     """Apply an SLS; the states that ran, by ID. ``check``: a failed state fails the test, with its words."""
-    result = machine.salt_call("state.apply", sls, *(["test=True"] if test else []), check=False)
+    result = machine.salt_call("state.apply", sls, *(["test=True"] if test else []), check=False, env=env)
     assert isinstance(result.data, dict), f"{result.data}\n{result.stderr[-3000:]}"
     states = {state["__id__"]: state for state in result.data.values()}
     if check:

@@ -3,6 +3,13 @@ octavia:
   debug: false
   hostname: ctl01.example.org
   allow_insecure: false
+  install_method: packages
+  venv:
+    directory: /srv/octavia
+    version: 11.0.3
+    constraints: /srv/octavia-constraints.txt
+    packages:
+      - ovn-octavia-provider
   database:
     engine: mysql
     host: db.example.org

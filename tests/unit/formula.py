@@ -30,6 +30,7 @@ MODULES = (
     "octavia_file",
     "octavia_issue",
     "octavia_pkg",
+    "octavia_venv",
     "octavia_service",
     "octavia_x509",
     "octavia_cloud",

@@ -132,6 +132,15 @@ def test_an_interpreter_that_is_none_is_said_in_one_line(host, settings, python,
     assert host.call("topic", "echo") == {}
 
 
+@pytest.mark.parametrize(("method", "made"), [("venv", True), ("packages", False)])
+def test_a_virtualenv_that_is_still_to_be_made_is_known_by_its_library(host, settings, method, made):
+    """A dry run on an empty host goes on then, and one with a wrong path does not."""
+    settings |= {"python": "/no/such/python3", "install_method": method}
+    with pytest.raises(CommandExecutionError) as caught:
+        host.call("topic", "pid")
+    assert hasattr(caught.value, "library") is made
+
+
 @pytest.mark.parametrize("garbage", ["hello", "[]", "1", "{}"])
 def test_an_answer_that_is_not_ours_is_said_without_showing_it(host, settings, tmp_path, garbage):
     python = tmp_path / "python3"

@@ -1,0 +1,171 @@
+"""
+A controller of Debian 12 whose Octavia comes from PyPI: an empty machine gets a release of which Debian 12 has no
+packages, and goes from release to release by a link.
+"""
+
+import json
+
+import pytest
+from control_plane import UNITS, Api, apply, changed, fault, listening, pids, unit_state
+from lab import host
+
+NEWEST = "19.0.0"
+SUBNET = "7f0d5a1e-6f0c-4d0e-9a53-2f6a4c9b7d10"
+#: The supported way for who stays on Debian 12: next release, or from one SLURP release to the next.
+SEQUENCE = ("zed", "2023.1", "2024.1", "2025.1", "2026.1", "2026.2")
+
+
+class Controller:
+    """A machine, its pillar, and the way to PyPI that the host of the lab has."""
+
+    def __init__(self, lab, make, name, *changes):
+        self.machine, self.make, self.changes = lab.machine("controller1", debian="12", salt="3008"), make, [*changes]
+        self.machine.put_formula()
+        self.say({"install_method": "venv", "database": {"name": name}})
+
+    def say(self, change):
+        self.changes.append(change)
+        self.machine.put_pillar(self.make(*self.changes))
+
+    def apply(self, sls="octavia", test=False, check=True):
+        return apply(self.machine, sls, test=test, check=check, env=host.pip_environment())
+
+    def call(self, function, *args):
+        return self.machine.salt_call(function, *args, env=host.pip_environment()).data
+
+
+@pytest.fixture(scope="class")
+def controller(lab, pillar):
+    controller = Controller(lab, pillar, "octavia_venv")
+    yield controller
+    controller.machine.destroy()
+
+
+@pytest.fixture(scope="class")
+def plan(controller):
+    controller.call("saltutil.sync_all")
+    return controller.apply(test=True)
+
+
+@pytest.fixture(scope="class")
+def first_run(controller, plan):
+    return controller.apply()
+
+
+def make_and_delete(api, name):
+    """A load balancer and what belongs to it, made, ACTIVE, and taken away."""
+    lb = api.make("loadbalancer", {"name": name, "vip_subnet_id": SUBNET})
+    listener = api.make("listener", {"protocol": "HTTP", "protocol_port": 80, "loadbalancer_id": lb})
+    pool = api.make("pool", {"protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN", "listener_id": listener})
+    api.make(f"pools/{pool}/members", {"address": "10.88.0.10", "protocol_port": 8080})
+    api.wait(f"/v2/lbaas/loadbalancers/{lb}", "loadbalancer", "ACTIVE")
+    assert api.call("DELETE", f"/v2/lbaas/loadbalancers/{lb}?cascade=true")[0] == 204
+    api.wait(f"/v2/lbaas/loadbalancers/{lb}", "loadbalancer", "DELETED")
+
+
+class TestNewest:
+    def test_an_empty_machine_gets_a_release_that_debian_12_does_not_have(self, controller, plan, first_run):
+        states = [name for name in first_run if name.endswith("_packages") and first_run[name]["changes"]]
+        made = {thing: change for name in states for thing, change in first_run[name]["changes"].items()}
+        assert made[f"/opt/octavia/{NEWEST}"] == {"old": None, "new": f"Octavia {NEWEST}"}
+        assert made["/opt/octavia/current"] == {"old": None, "new": NEWEST}
+        assert controller.call("octavia_release.installed") == NEWEST
+        # a dry run on the empty machine had said the same
+        planned = {thing for name in states for thing in plan[name]["changes"]}
+        assert {thing for thing in made if thing.startswith("/")} <= planned
+
+    def test_services_run_from_it(self, controller, first_run):
+        machine = controller.machine
+        assert {unit: unit_state(machine, unit) for unit in UNITS.values()} == {
+            unit: ("active", "enabled") for unit in UNITS.values()
+        }
+        assert listening(machine) == {("tcp", "10.77.0.11:9876"), ("udp", "10.77.0.11:5555")}
+        for role, (pid, _restarts) in pids(machine).items():
+            where = machine.run(f"tr '\\0' ' ' < /proc/{pid}/cmdline").stdout
+            assert "/opt/octavia/" in where or role == "api", where
+            assert machine.run(["stat", "-c", "%U", f"/proc/{pid}"]).stdout.strip() == "octavia"
+        assert machine.run("dpkg-query -W python3-octavia octavia-common", check=False).returncode
+
+    def test_a_second_run_changes_nothing_and_starts_no_pip(self, controller, first_run):
+        before = pids(controller.machine)
+        # a way to PyPI that leads nowhere: nobody goes there
+        assert changed(apply(controller.machine)) == {}
+        assert changed(apply(controller.machine, test=True)) == {}
+        assert pids(controller.machine) == before
+
+    def test_a_load_balancer_goes_from_post_to_active_and_away(self, controller, first_run, services, lab):
+        make_and_delete(Api(services, lab.facts), "venv")
+
+    @pytest.mark.slow
+    def test_a_version_that_pypi_does_not_have_is_one_line(self, controller, first_run):
+        line = controller.machine.salt_call("octavia_venv.build", "19.0.99", check=False, env=host.pip_environment())
+        assert "octavia:venv:version: Octavia 19.0.99 cannot be put into /opt/octavia/19.0.99: No matching" in (
+            line.stdout + line.stderr
+        )
+        assert controller.call("octavia_venv.versions") == {NEWEST: NEWEST}
+        assert not controller.machine.exists("/opt/octavia/19.0.99")
+
+    @pytest.mark.slow
+    def test_another_version_than_the_one_in_use_is_refused(self, controller, first_run):
+        controller.say({"venv": {"version": "18.0.1"}})
+        before = pids(controller.machine)
+        assert "octavia:venv:version: is 18.0.1, but this host uses Octavia 19.0.0" in fault(
+            controller.apply(check=False)
+        )
+        assert pids(controller.machine) == before
+
+    @pytest.mark.slow
+    def test_everything_is_back_after_a_reboot(self, controller, first_run):
+        controller.say({"venv": {"version": NEWEST}})
+        controller.machine.reboot()
+        assert {unit_state(controller.machine, unit) for unit in UNITS.values()} == {("active", "enabled")}
+        assert changed(apply(controller.machine)) == {}
+
+
+@pytest.mark.slow
+class TestSequence:
+    """Each release in its turn, on the schema of the one before, as the phases of an upgrade do it."""
+
+    @pytest.fixture(scope="class")
+    def controller(self, lab, pillar):
+        controller = Controller(lab, pillar, "octavia_sequence", {"version": SEQUENCE[0]})
+        controller.apply()
+        yield controller
+        controller.machine.destroy()
+
+    @pytest.fixture(scope="class")
+    def kept(self, controller, services, lab):
+        """A load balancer from the first release on."""
+        return Api(services, lab.facts).make("loadbalancer", {"name": "kept", "vip_subnet_id": SUBNET})
+
+    def test_the_first_release_serves(self, controller, kept, services, lab):
+        assert controller.call("octavia_release.installed").startswith("11.")
+        make_and_delete(Api(services, lab.facts), "first")
+        assert changed(controller.apply()) == {}
+
+    @pytest.mark.parametrize("release", SEQUENCE[1:])
+    def test_the_next_release_takes_over(self, controller, kept, services, lab, release):
+        machine = controller.machine
+        version = controller.call("octavia_venv.wanted", f"'{release}'")
+        controller.call("octavia_venv.build", version)
+        machine.run(["systemctl", "stop", *UNITS.values()])
+        old = controller.call("octavia_venv.use", version)
+        controller.say({"version": release})
+        states = controller.apply()
+        assert old["new"] == version == controller.call("octavia_release.installed")
+        assert {unit_state(machine, unit) for unit in UNITS.values()} == {("active", "enabled")}, states
+        assert changed(controller.apply()) == {}
+        api = Api(services, lab.facts)
+        path = f"/v2/lbaas/loadbalancers/{kept}"
+        assert api.call("PUT", path, {"loadbalancer": {"name": f"kept by {release}"}})[0] == 200
+        api.wait(path, "loadbalancer", "ACTIVE")
+        make_and_delete(api, release)
+
+    def test_one_step_back_is_the_old_link(self, controller, kept, services, lab):
+        """18 on the schema of 19 is not what anybody supports: this is of the link alone."""
+        machine = controller.machine
+        machine.run(["systemctl", "stop", *UNITS.values()])
+        change = controller.call("octavia_venv.use", "18.0.1")
+        assert change == {"old": NEWEST, "new": "18.0.1"}
+        assert json.loads(json.dumps(controller.call("octavia_venv.versions"))).keys() >= {NEWEST, "18.0.1", "11.0.3"}
+        assert machine.run("/opt/octavia/current/bin/octavia-worker --version").stdout.split()[-1] == "18.0.1"
