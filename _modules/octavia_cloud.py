@@ -20,6 +20,7 @@ import ipaddress
 import json
 
 from salt.exceptions import CommandExecutionError
+from salt.utils.args import clean_kwargs
 
 # Seconds for all requests of one question together: each is repeated where its answer is lost.
 _PATIENCE = 300
@@ -90,7 +91,7 @@ def resources(kind, cloud_name=None, saltenv=None, **scope):
 
         salt-call octavia_cloud.resources network cloud_name=admin_identity
     """
-    return _ask("resources", cloud_name, saltenv, kind=kind, **_plain(scope))
+    return _ask("resources", cloud_name, saltenv, kind=kind, **clean_kwargs(**scope))
 
 
 def find(kind, name, project=None, cloud_name=None, saltenv=None, **scope):
@@ -122,8 +123,9 @@ def find(kind, name, project=None, cloud_name=None, saltenv=None, **scope):
         salt-call octavia_cloud.find network lb-mgmt-net project=service cloud_name=admin_identity
     """
     return _ask(
-        "find", cloud_name, saltenv, kind=kind, name=name, project=project, domain=_domain(saltenv), scope=_plain(scope)
-    )
+        "find", cloud_name, saltenv, kind=kind, name=name, project=project, domain=_domain(saltenv),
+        scope=clean_kwargs(**scope),
+    )  # fmt: skip
 
 
 def create(kind, body, project=None, cloud_name=None, saltenv=None):
@@ -771,8 +773,3 @@ def _service_user(saltenv):
         "region": value["identity:region"],
         "interface": value["identity:endpoint_type"].removesuffix("URL"),
     }
-
-
-def _plain(scope):
-    """Without what a minion adds to the arguments of a call from outside."""
-    return {name: value for name, value in scope.items() if not name.startswith("__pub")}

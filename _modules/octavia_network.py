@@ -10,6 +10,7 @@ import ipaddress
 import re
 
 from salt.exceptions import CommandExecutionError
+from salt.utils.args import clean_kwargs
 
 # Fields of Neutron that cannot be written as arguments.
 _FIELDS = {
@@ -119,11 +120,7 @@ def neutrons(fields):
 
         salt-call octavia_network.neutrons '{provider_network_type: vxlan}'
     """
-    return {
-        _FIELDS.get(name, name): value
-        for name, value in fields.items()
-        if value is not None and not name.startswith("__pub")
-    }
+    return {_FIELDS.get(name, name): value for name, value in clean_kwargs(**fields).items() if value is not None}
 
 
 def rule(direction="ingress", protocol=None, port=None, remote=None, ethertype=None):
