@@ -418,6 +418,34 @@ def absent(kind, name, want=None, project=None, refs=None, marked=False, test=No
     return {"changes": changes, "comment": f"{label} deleted", "id": None}
 
 
+def seen_to(name, function, *args, test, saltenv=None, **kwargs):
+    """
+    Have a function see to a resource, and return what a state of this name returns. An error is its comment.
+
+    name
+        That of the state.
+
+    function
+        ``octavia_cloud.present``, or another one that returns the same.
+
+    args, kwargs, test
+        Its arguments.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_cloud.seen_to old octavia_cloud.absent network old project=service test=true
+    """
+    ret = {"name": name, "result": True, "changes": {}, "comment": ""}
+    try:
+        found = __salt__[function](*args, **clean_kwargs(**kwargs), test=test, saltenv=saltenv)
+    except CommandExecutionError as exc:
+        return {**ret, "result": False, "comment": str(exc)}
+    changed = found["changes"] and test
+    return {**ret, "result": None if changed else True, "changes": found["changes"], "comment": found["comment"]}
+
+
 def mark():
     """
     Return the text by which a resource is known to be made by octavia.resources: as its description, or where it has
