@@ -21,7 +21,6 @@ NAME = "octavia_ids"
 _BIND_IP = "manager:health_manager:bind_ip"
 _TARGETS = "manager:health_manager:controller_ip_port_list"
 _COUNT = "manager:health_manager:controllers"
-_SSH_KEY = "manager:ssh:private_key"
 _NETWORKS = "manager:controller_worker:amp_boot_network_list"
 
 # What makes that of which a key is the id or the address: a state of this formula.
@@ -120,7 +119,7 @@ def share(saltenv=None):
     if value.get("resources:enabled"):
         search = _Search(saltenv)
         for key, kind in _kinds(saltenv).items():
-            if kind not in _MAKERS and (kind != "keypair" or value.get("resources:ssh", _SSH_KEY in value)):
+            if kind not in _MAKERS and (kind != "keypair" or __salt__["octavia_pillar.has_ssh"](saltenv)):
                 try:
                     shared[key] = value.get(key) or search.cloud(kind)
                 except _Gap as gap:

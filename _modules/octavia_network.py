@@ -199,7 +199,7 @@ def wanted(saltenv=None):
          "refs": {"network_id": ["network", network, project]}},
     ]  # fmt: skip
     for name, rules in (
-        ("amphora_security_group", _to_amphorae(value)),
+        ("amphora_security_group", _to_amphorae(value, saltenv)),
         ("health_manager_security_group", _to_health_managers(value)),
     ):
         rules = [{**each, "remote": str(management)} for each in rules]
@@ -264,11 +264,11 @@ def _pool(management, number, each):
     return {"start": str(first), "end": str(last)}
 
 
-def _to_amphorae(value):
+def _to_amphorae(value, saltenv):
     """What controllers send to amphorae."""
     yield {"protocol": "tcp", "port": value.get("manager:haproxy_amphora:bind_port", 9443)}
     yield {"protocol": "icmp"}
-    if value.get("resources:ssh", bool(value.get("manager:ssh:private_key"))):
+    if __salt__["octavia_pillar.has_ssh"](saltenv):
         yield {"protocol": "tcp", "port": 22}
 
 

@@ -372,6 +372,21 @@ def has_amphorae(saltenv=None):
     return "manager" in sections(saltenv) and "noop" not in str(driver)
 
 
+def has_ssh(saltenv=None):
+    """
+    Tell whether controllers may log in to amphorae: ``octavia:resources:ssh``, else whether the pillar has a private
+    key.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_pillar.has_ssh
+    """
+    value = values(saltenv)
+    return value.get("resources:ssh", bool(value.get("manager:ssh:private_key")))
+
+
 def unsaid(saltenv=None):
     """
     Return the keys of ids and addresses that this host needs and the pillar leaves to the mine and to the cloud, as a
@@ -399,7 +414,7 @@ def _unsaid(saltenv):
     keys = data(saltenv)["conf"]["keys"]
     left = {spec["id"]: key for key, spec in keys.items() if "id" in spec and not is_said(key, spec)}
     # amphorae have a key where operators have the other half
-    if not value.get("resources:ssh", "manager:ssh:private_key" in value):
+    if not has_ssh(saltenv):
         left.pop("keypair", None)
     # a single controller that says its own address says all
     address = value.get("manager:health_manager:bind_ip")
