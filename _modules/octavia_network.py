@@ -200,7 +200,7 @@ def wanted(saltenv=None):
     ]  # fmt: skip
     for name, rules in (
         ("amphora_security_group", _to_amphorae(value, saltenv)),
-        ("health_manager_security_group", _to_health_managers(value)),
+        ("health_manager_security_group", _to_health_managers(value, saltenv)),
     ):
         rules = [{**each, "remote": str(management)} for each in rules]
         made = [rule(**each) for each in rules]
@@ -272,17 +272,12 @@ def _to_amphorae(value, saltenv):
         yield {"protocol": "tcp", "port": 22}
 
 
-def _to_health_managers(value):
+def _to_health_managers(value, saltenv):
     """What amphorae send to controllers: heartbeats, and logs where they have a server for these."""
     yield {"protocol": "udp", "port": value["manager:health_manager:bind_port"]}
     yield {"protocol": "icmp"}
-    protocol = value.get("manager:amphora_agent:log_protocol", "UDP").lower()
-    targets = [
-        target
-        for name in ("admin_log_targets", "tenant_log_targets")
-        for target in value.get(f"manager:amphora_agent:{name}", ())
-    ]
-    for port in sorted({int(target.rpartition(":")[2]) for target in targets if re.search(r":[0-9]+$", str(target))}):
+    targets = __salt__["octavia_pillar.log_targets"](saltenv)
+    for protocol, port in sorted({(protocol, port) for protocol, _host, port in targets}):
         yield {"protocol": protocol, "port": port}
 
 

@@ -387,6 +387,27 @@ def has_ssh(saltenv=None):
     return value.get("resources:ssh", bool(value.get("manager:ssh:private_key")))
 
 
+def log_targets(saltenv=None):
+    """
+    Return where amphorae send their logs, as a list of ``[protocol, host, port]``, an IPv6 address without brackets.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_pillar.log_targets
+    """
+    value = values(saltenv)
+    protocol = value.get("manager:amphora_agent:log_protocol", "UDP").lower()
+    found = []
+    for name in ("admin_log_targets", "tenant_log_targets"):
+        for target in value.get(f"manager:amphora_agent:{name}", ()):
+            host, colon, port = str(target).rpartition(":")
+            if colon and port.isdigit():
+                found.append([protocol, host.strip("[]"), int(port)])
+    return found
+
+
 def unsaid(saltenv=None):
     """
     Return the keys of ids and addresses that this host needs and the pillar leaves to the mine and to the cloud, as a
