@@ -27,9 +27,6 @@ _NETWORKS = "manager:controller_worker:amp_boot_network_list"
 _RESOURCES, _INTERFACE = "octavia.resources", "octavia.manager.interface"
 _MAKERS = {"address": _INTERFACE, "health_managers": _INTERFACE}
 
-# How Neutron knows the ports of health managers.
-_OWNER = "Octavia:health-mgr"
-
 
 class _Gap(Exception):
     """Why something is not known, as the end of a sentence."""
@@ -345,7 +342,8 @@ class _Search:
         """The ports of health managers in the management network, which is the first of an amphora."""
         known = __context__.get("octavia_ids.known", {})
         networks = self.value.get(_NETWORKS) or known.get(_NETWORKS) or self.find(_NETWORKS, "network")[0]
-        return self.all("port", network_id=str(networks[0]), device_owner=_OWNER)
+        network = str(networks[0])
+        return __salt__["octavia_port.of_health_managers"](self.login, self.saltenv, network_id=network)
 
     def address_of(self, port):
         addresses = [each["ip_address"] for each in port["fixed_ips"]]
