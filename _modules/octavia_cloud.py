@@ -20,6 +20,7 @@ import ipaddress
 import json
 
 from salt.exceptions import CommandExecutionError
+from salt.utils.args import clean_kwargs
 
 # Seconds for all requests of one question together: each is repeated where its answer is lost.
 _PATIENCE = 300
@@ -90,7 +91,7 @@ def resources(kind, cloud_name=None, saltenv=None, **scope):
 
         salt-call octavia_cloud.resources network cloud_name=admin_identity
     """
-    return _ask("resources", cloud_name, saltenv, kind=kind, **_plain(scope))
+    return _ask("resources", cloud_name, saltenv, kind=kind, **clean_kwargs(**scope))
 
 
 def find(kind, name, project=None, cloud_name=None, saltenv=None, **scope):
@@ -122,8 +123,9 @@ def find(kind, name, project=None, cloud_name=None, saltenv=None, **scope):
         salt-call octavia_cloud.find network lb-mgmt-net project=service cloud_name=admin_identity
     """
     return _ask(
-        "find", cloud_name, saltenv, kind=kind, name=name, project=project, domain=_domain(saltenv), scope=_plain(scope)
-    )
+        "find", cloud_name, saltenv, kind=kind, name=name, project=project, domain=_domain(saltenv),
+        scope=clean_kwargs(**scope),
+    )  # fmt: skip
 
 
 def create(kind, body, project=None, cloud_name=None, saltenv=None):
@@ -414,6 +416,34 @@ def absent(kind, name, want=None, project=None, refs=None, marked=False, test=No
         _plug("remove", have, have["interfaces"], cloud_name, saltenv)
     delete(kind, have["id"], cloud_name, saltenv)
     return {"changes": changes, "comment": f"{label} deleted", "id": None}
+
+
+def seen_to(name, function, *args, test, saltenv=None, **kwargs):
+    """
+    Have a function see to a resource, and return what a state of this name returns. An error is its comment.
+
+    name
+        That of the state.
+
+    function
+        ``octavia_cloud.present``, or another one that returns the same.
+
+    args, kwargs, test
+        Its arguments.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_cloud.seen_to old octavia_cloud.absent network old project=service test=true
+    """
+    ret = {"name": name, "result": True, "changes": {}, "comment": ""}
+    try:
+        found = __salt__[function](*args, **clean_kwargs(**kwargs), test=test, saltenv=saltenv)
+    except CommandExecutionError as exc:
+        return {**ret, "result": False, "comment": str(exc)}
+    changed = found["changes"] and test
+    return {**ret, "result": None if changed else True, "changes": found["changes"], "comment": found["comment"]}
 
 
 def mark():
@@ -771,8 +801,3 @@ def _service_user(saltenv):
         "region": value["identity:region"],
         "interface": value["identity:endpoint_type"].removesuffix("URL"),
     }
-
-
-def _plain(scope):
-    """Without what a minion adds to the arguments of a call from outside."""
-    return {name: value for name, value in scope.items() if not name.startswith("__pub")}

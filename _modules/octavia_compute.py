@@ -221,7 +221,8 @@ def wanted(saltenv=None):
             continue
         want = {name: each["needed"] if exact else {"at_least": each["needed"]} for name, each in quotas.items()}
         found.append(_entry(f"{service}_quota", project, want, None, "octavia:resources:load_balancers"))
-    if value.get("manager:ssh:private_key") and value.get("resources:ssh", True):
+    # without a private key the key pair is somebody else's
+    if value.get("manager:ssh:private_key") and __salt__["octavia_pillar.has_ssh"](saltenv):
         want = {
             "public_key": public_key(saltenv=saltenv),
             "user": value["identity:user"],

@@ -70,12 +70,8 @@ def ports(addresses, saltenv=None):
     """
     value = __salt__["octavia_pillar.values"](saltenv)
     found = {("udp", value["manager:health_manager:bind_port"])}
-    protocol = value.get("manager:amphora_agent:log_protocol", "UDP").lower()
-    for key in ("admin_log_targets", "tenant_log_targets"):
-        for target in value.get(f"manager:amphora_agent:{key}", ()):
-            host, _, port = str(target).rpartition(":")
-            if host.strip("[]") in addresses and port.isdigit():
-                found.add((protocol, int(port)))
+    targets = __salt__["octavia_pillar.log_targets"](saltenv)
+    found.update((protocol, port) for protocol, host, port in targets if host in addresses)
     return [list(each) for each in sorted(found)]
 
 

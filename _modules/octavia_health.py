@@ -8,9 +8,6 @@ import ipaddress
 
 from salt.exceptions import CommandExecutionError
 
-# What Neutron has for each health manager, where the formula or an operator made it as Octavia's guide says.
-_OWNER = "Octavia:health-mgr"
-
 # Amphorae in these are being made; what an amphora sends is late, and not lost, while its interval passes so often.
 _MADE = ("PENDING_CREATE", "BOOTING")
 _LATE = 3
@@ -64,7 +61,7 @@ def targets(saltenv=None):
     own = _plain(written.get("health_manager/bind_ip", ""))
     here = "health_manager" in __salt__["octavia_pillar.roles"](saltenv) and own and not _is_unspecified(own)
     try:
-        ports = __salt__["octavia_cloud.resources"]("port", device_owner=_OWNER)
+        ports = __salt__["octavia_port.of_health_managers"](saltenv=saltenv)
     except CommandExecutionError as exc:
         return [_finding(what, "warning", f"The ports of health managers cannot be looked at: {exc}")]
     findings = []

@@ -12,6 +12,7 @@ import shutil
 import time
 
 from salt.exceptions import CommandExecutionError
+from salt.utils.args import clean_kwargs
 
 # What Debian's package manager prints of a package that would be installed: name, version there is, version to come.
 _INSTALL = re.compile(r"^Inst (\S+?)(?::\S+)? (?:\[(\S+)\] )?\((\S+) ", re.MULTILINE)
@@ -156,9 +157,8 @@ def remember(saltenv=None, **facts):
 
         salt-call octavia_hop.remember began=True
     """
-    facts = {name: fact for name, fact in facts.items() if not name.startswith("__pub")}
     old = note(saltenv)
-    new = {name: fact for name, fact in {**old, **facts}.items() if fact is not None}
+    new = {name: fact for name, fact in {**old, **clean_kwargs(**facts)}.items() if fact is not None}
     if new != old:
         __salt__["octavia_file.keep"](_path(saltenv), new)
 

@@ -14,6 +14,7 @@ import tempfile
 import threading
 
 from salt.exceptions import CommandExecutionError
+from salt.utils.args import clean_kwargs
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ def call(module, function, timeout=300, saltenv=None, **kwargs):
 
         salt-call octavia_host.call db head
     """
-    kwargs = {name: value for name, value in kwargs.items() if not name.startswith("__pub")}
+    kwargs = clean_kwargs(**kwargs)
     worker = _worker(saltenv or __opts__.get("saltenv") or "base")
     try:
         answer = worker.ask({"module": module, "function": function, "kwargs": kwargs}, timeout)

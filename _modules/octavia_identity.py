@@ -8,6 +8,7 @@ raise CommandExecutionError in one line.
 import hashlib
 
 from salt.exceptions import CommandExecutionError
+from salt.utils.args import clean_kwargs
 
 _ADDRESS_OF_NOBODY = ("0.0.0.0", "::")  # noqa: S104
 
@@ -22,14 +23,14 @@ def _functions(kind):
         return __salt__["octavia_cloud.resources"](kind, cloud_name, saltenv, **scope)
 
     def create(name, cloud_name=None, saltenv=None, **fields):
-        body = {"name": name, **_plain(fields)}
+        body = {"name": name, **clean_kwargs(**fields)}
         return __salt__["octavia_cloud.create"](kind, body, cloud_name=cloud_name, saltenv=saltenv)
 
     def update(name, cloud_name=None, saltenv=None, **fields):
         found = get(name, cloud_name, saltenv)
         if not found:
             raise CommandExecutionError(f"There is no {kind} {name}")
-        return __salt__["octavia_cloud.update"](kind, found["id"], _plain(fields), cloud_name, saltenv)
+        return __salt__["octavia_cloud.update"](kind, found["id"], clean_kwargs(**fields), cloud_name, saltenv)
 
     def delete(name, cloud_name=None, saltenv=None):
         found = get(name, cloud_name, saltenv)
@@ -344,10 +345,6 @@ def _url(value):
             "octavia:api:bind:address is no address at which others reach the API"
         )
     return f"http://{f'[{address}]' if ':' in address else address}:{value['api:bind:port']}"
-
-
-def _plain(fields):
-    return {name: value for name, value in fields.items() if not name.startswith("__pub")}
 
 
 def _service(kind, cloud_name, saltenv):

@@ -21,15 +21,11 @@ NAME = "octavia_ids"
 _BIND_IP = "manager:health_manager:bind_ip"
 _TARGETS = "manager:health_manager:controller_ip_port_list"
 _COUNT = "manager:health_manager:controllers"
-_SSH_KEY = "manager:ssh:private_key"
 _NETWORKS = "manager:controller_worker:amp_boot_network_list"
 
 # What makes that of which a key is the id or the address: a state of this formula.
 _RESOURCES, _INTERFACE = "octavia.resources", "octavia.manager.interface"
 _MAKERS = {"address": _INTERFACE, "health_managers": _INTERFACE}
-
-# How Neutron knows the ports of health managers.
-_OWNER = "Octavia:health-mgr"
 
 
 class _Gap(Exception):
@@ -120,7 +116,7 @@ def share(saltenv=None):
     if value.get("resources:enabled"):
         search = _Search(saltenv)
         for key, kind in _kinds(saltenv).items():
-            if kind not in _MAKERS and (kind != "keypair" or value.get("resources:ssh", _SSH_KEY in value)):
+            if kind not in _MAKERS and (kind != "keypair" or __salt__["octavia_pillar.has_ssh"](saltenv)):
                 try:
                     shared[key] = value.get(key) or search.cloud(kind)
                 except _Gap as gap:
@@ -346,7 +342,8 @@ class _Search:
         """The ports of health managers in the management network, which is the first of an amphora."""
         known = __context__.get("octavia_ids.known", {})
         networks = self.value.get(_NETWORKS) or known.get(_NETWORKS) or self.find(_NETWORKS, "network")[0]
-        return self.all("port", network_id=str(networks[0]), device_owner=_OWNER)
+        network = str(networks[0])
+        return __salt__["octavia_port.of_health_managers"](self.login, self.saltenv, network_id=network)
 
     def address_of(self, port):
         addresses = [each["ip_address"] for each in port["fixed_ips"]]

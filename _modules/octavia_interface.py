@@ -14,6 +14,7 @@ import re
 import shutil
 
 from salt.exceptions import CommandExecutionError
+from salt.utils.args import clean_kwargs
 
 UNIT = "octavia-interface"
 # Seconds until the device has its addresses.
@@ -207,8 +208,7 @@ def remember(saltenv=None, **facts):
         salt-call octavia_interface.remember name=o-hm0
     """
     old = note(saltenv)
-    facts = {name: fact for name, fact in facts.items() if not name.startswith("__pub")}
-    new = {name: fact for name, fact in {**old, **facts}.items() if fact is not None}
+    new = {name: fact for name, fact in {**old, **clean_kwargs(**facts)}.items() if fact is not None}
     if new != old:
         __salt__["octavia_file.keep"](_note_path(saltenv), new)
 

@@ -10,6 +10,7 @@ import ipaddress
 import re
 
 from salt.exceptions import CommandExecutionError
+from salt.utils.args import clean_kwargs
 
 # Fields of Neutron that cannot be written as arguments.
 _FIELDS = {
@@ -119,11 +120,7 @@ def neutrons(fields):
 
         salt-call octavia_network.neutrons '{provider_network_type: vxlan}'
     """
-    return {
-        _FIELDS.get(name, name): value
-        for name, value in fields.items()
-        if value is not None and not name.startswith("__pub")
-    }
+    return {_FIELDS.get(name, name): value for name, value in clean_kwargs(**fields).items() if value is not None}
 
 
 def rule(direction="ingress", protocol=None, port=None, remote=None, ethertype=None):
@@ -202,8 +199,8 @@ def wanted(saltenv=None):
          "refs": {"network_id": ["network", network, project]}},
     ]  # fmt: skip
     for name, rules in (
-        ("amphora_security_group", _to_amphorae(value)),
-        ("health_manager_security_group", _to_health_managers(value)),
+        ("amphora_security_group", _to_amphorae(value, saltenv)),
+        ("health_manager_security_group", _to_health_managers(value, saltenv)),
     ):
         rules = [{**each, "remote": str(management)} for each in rules]
         made = [rule(**each) for each in rules]
@@ -267,25 +264,20 @@ def _pool(management, number, each):
     return {"start": str(first), "end": str(last)}
 
 
-def _to_amphorae(value):
+def _to_amphorae(value, saltenv):
     """What controllers send to amphorae."""
     yield {"protocol": "tcp", "port": value.get("manager:haproxy_amphora:bind_port", 9443)}
     yield {"protocol": "icmp"}
-    if value.get("resources:ssh", bool(value.get("manager:ssh:private_key"))):
+    if __salt__["octavia_pillar.has_ssh"](saltenv):
         yield {"protocol": "tcp", "port": 22}
 
 
-def _to_health_managers(value):
+def _to_health_managers(value, saltenv):
     """What amphorae send to controllers: heartbeats, and logs where they have a server for these."""
     yield {"protocol": "udp", "port": value["manager:health_manager:bind_port"]}
     yield {"protocol": "icmp"}
-    protocol = value.get("manager:amphora_agent:log_protocol", "UDP").lower()
-    targets = [
-        target
-        for name in ("admin_log_targets", "tenant_log_targets")
-        for target in value.get(f"manager:amphora_agent:{name}", ())
-    ]
-    for port in sorted({int(target.rpartition(":")[2]) for target in targets if re.search(r":[0-9]+$", str(target))}):
+    targets = __salt__["octavia_pillar.log_targets"](saltenv)
+    for protocol, port in sorted({(protocol, port) for protocol, _host, port in targets}):
         yield {"protocol": protocol, "port": port}
 
 

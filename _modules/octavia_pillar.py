@@ -416,6 +416,42 @@ def has_amphorae(saltenv=None):
     return "manager" in sections(saltenv) and "noop" not in str(driver)
 
 
+def has_ssh(saltenv=None):
+    """
+    Tell whether controllers may log in to amphorae: ``octavia:resources:ssh``, else whether the pillar has a private
+    key.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_pillar.has_ssh
+    """
+    value = values(saltenv)
+    return value.get("resources:ssh", bool(value.get("manager:ssh:private_key")))
+
+
+def log_targets(saltenv=None):
+    """
+    Return where amphorae send their logs, as a list of ``[protocol, host, port]``, an IPv6 address without brackets.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_pillar.log_targets
+    """
+    value = values(saltenv)
+    protocol = value.get("manager:amphora_agent:log_protocol", "UDP").lower()
+    found = []
+    for name in ("admin_log_targets", "tenant_log_targets"):
+        for target in value.get(f"manager:amphora_agent:{name}", ()):
+            host, colon, port = str(target).rpartition(":")
+            if colon and port.isdigit():
+                found.append([protocol, host.strip("[]"), int(port)])
+    return found
+
+
 def unsaid(saltenv=None):
     """
     Return the keys of ids and addresses that this host needs and the pillar leaves to the mine and to the cloud, as a
@@ -443,7 +479,7 @@ def _unsaid(saltenv):
     keys = data(saltenv)["conf"]["keys"]
     left = {spec["id"]: key for key, spec in keys.items() if "id" in spec and not is_said(key, spec)}
     # amphorae have a key where operators have the other half
-    if not value.get("resources:ssh", "manager:ssh:private_key" in value):
+    if not has_ssh(saltenv):
         left.pop("keypair", None)
     # a single controller that says its own address says all
     address = value.get("manager:health_manager:bind_ip")

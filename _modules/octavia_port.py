@@ -7,6 +7,10 @@ import re
 import socket
 
 from salt.exceptions import CommandExecutionError
+from salt.utils.args import clean_kwargs
+
+# How Neutron knows the ports of health managers, ours and those that an operator made as Octavia's guide says.
+_OWNER = "Octavia:health-mgr"
 
 # Of what is still to be made, in a dry run.
 UNKNOWN = "(of the new port)"
@@ -63,6 +67,25 @@ def find(saltenv=None):
     return __salt__["octavia_cloud.find"]("port", name(saltenv), project=project, saltenv=saltenv)
 
 
+def of_health_managers(cloud_name=None, saltenv=None, **scope):
+    """
+    Return the ports of all health managers, as Neutron has them.
+
+    cloud_name, scope
+        As for ``octavia_cloud.resources``.
+
+    Raises CommandExecutionError when Neutron cannot be asked.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_port.of_health_managers
+    """
+    scope = {**clean_kwargs(**scope), "device_owner": _OWNER}
+    return __salt__["octavia_cloud.resources"]("port", cloud_name=cloud_name, saltenv=saltenv, **scope)
+
+
 def present(address=None, saltenv=None):
     """
     Ensure that this host has its port: in the management network, bound to this host, owned by the health manager, in
@@ -86,7 +109,7 @@ def present(address=None, saltenv=None):
         value["resources:network:health_manager_security_group:name"],
     )
     network, subnets = _network(saltenv)
-    want = {"admin_state_up": True, "device_owner": "Octavia:health-mgr", "binding:host_id": host(saltenv)}
+    want = {"admin_state_up": True, "device_owner": _OWNER, "binding:host_id": host(saltenv)}
     have = find(saltenv)
     if address and network and address not in (each["ip_address"] for each in (have or {}).get("fixed_ips", ())):
         want["fixed_ips"] = [_fixed(address, network, subnets)]

@@ -2,8 +2,6 @@
 Keep flavors and key pairs in Nova as they shall be.
 """
 
-from salt.exceptions import CommandExecutionError
-
 
 def flavor_present(name, ram, vcpus, disk, public=False, extra_specs=None, project=None, cloud_name=None):
     """
@@ -113,10 +111,4 @@ def keypair_absent(name, user, cloud_name=None):
 
 
 def _seen_to(name, function, *args, **kwargs):
-    ret = {"name": name, "result": True, "changes": {}, "comment": ""}
-    try:
-        found = __salt__[function](*args, **kwargs, test=__opts__["test"], saltenv=__env__)
-    except CommandExecutionError as exc:
-        return {**ret, "result": False, "comment": str(exc)}
-    changed = found["changes"] and __opts__["test"]
-    return {**ret, "result": None if changed else True, "changes": found["changes"], "comment": found["comment"]}
+    return __salt__["octavia_cloud.seen_to"](name, function, *args, **kwargs, test=__opts__["test"], saltenv=__env__)

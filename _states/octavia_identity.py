@@ -3,7 +3,6 @@ Keep projects, users, roles, services and endpoints in Keystone as they shall be
 ``octavia_cloud`` has it.
 """
 
-from salt.exceptions import CommandExecutionError
 from salt.utils.data import traverse_dict_and_list
 
 
@@ -262,10 +261,4 @@ def _present(kind, name, want, description, cloud_name):
 
 
 def _seen_to(name, function, *args, **kwargs):
-    ret = {"name": name, "result": True, "changes": {}, "comment": ""}
-    try:
-        found = __salt__[function](*args, **kwargs, test=__opts__["test"], saltenv=__env__)
-    except CommandExecutionError as exc:
-        return {**ret, "result": False, "comment": str(exc)}
-    changed = found["changes"] and __opts__["test"]
-    return {**ret, "result": None if changed else True, "changes": found["changes"], "comment": found["comment"]}
+    return __salt__["octavia_cloud.seen_to"](name, function, *args, **kwargs, test=__opts__["test"], saltenv=__env__)

@@ -2,8 +2,6 @@
 Keep the image of amphorae in Glance as it shall be.
 """
 
-from salt.exceptions import CommandExecutionError
-
 
 def image_present(
     name, checksum, file=None, url=None, tag="amphora", project=None, keep=1, kernel=None, ramdisk=None,
@@ -56,7 +54,7 @@ def image_present(
     want = {"tag": tag, "keep": keep, "fields": fields, "source": {**source, "checksum": checksum, "key": name}}
     parts = {"kernel": kernel, "ramdisk": ramdisk}
     want.update({part: {**source, "key": f"{name}:{part}"} for part, source in parts.items() if source})
-    return _seen_to(name, "octavia_image.image_present", name, want, project, cloud_name)
+    return _seen_to(name, "octavia_image.image_present", name, want, project=project, cloud_name=cloud_name)
 
 
 def image_absent(name, project=None, cloud_name=None):
@@ -77,16 +75,8 @@ def image_absent(name, project=None, cloud_name=None):
             - project: service
             - cloud_name: admin_identity
     """
-    return _seen_to(name, "octavia_image.image_absent", name, None, project, cloud_name)
+    return _seen_to(name, "octavia_image.image_absent", name, None, project=project, cloud_name=cloud_name)
 
 
-def _seen_to(name, function, called, want, project, cloud_name):
-    ret = {"name": name, "result": True, "changes": {}, "comment": ""}
-    try:
-        found = __salt__[function](
-            called, want, project=project, cloud_name=cloud_name, test=__opts__["test"], saltenv=__env__
-        )  # fmt: skip
-    except CommandExecutionError as exc:
-        return {**ret, "result": False, "comment": str(exc)}
-    changed = found["changes"] and __opts__["test"]
-    return {**ret, "result": None if changed else True, "changes": found["changes"], "comment": found["comment"]}
+def _seen_to(name, function, *args, **kwargs):
+    return __salt__["octavia_cloud.seen_to"](name, function, *args, **kwargs, test=__opts__["test"], saltenv=__env__)

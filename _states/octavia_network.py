@@ -351,10 +351,4 @@ def _absent(kind, name, project, cloud_name):
 
 
 def _seen_to(name, function, *args, **kwargs):
-    ret = {"name": name, "result": True, "changes": {}, "comment": ""}
-    try:
-        found = __salt__[function](*args, **kwargs, test=__opts__["test"], saltenv=__env__)
-    except CommandExecutionError as exc:
-        return {**ret, "result": False, "comment": str(exc)}
-    changed = found["changes"] and __opts__["test"]
-    return {**ret, "result": None if changed else True, "changes": found["changes"], "comment": found["comment"]}
+    return __salt__["octavia_cloud.seen_to"](name, function, *args, **kwargs, test=__opts__["test"], saltenv=__env__)
