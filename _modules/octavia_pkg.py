@@ -94,6 +94,7 @@ def release(units):
     units = [unit for unit in units if _masked(unit)]
     if units:
         _systemctl("unmask", units)
+        __context__.pop("octavia_service.status", None)
 
 
 def _systemctl(verb, units):
