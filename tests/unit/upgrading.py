@@ -5,7 +5,9 @@ systemd and a database of a test, and a Salt run that may be killed at any of it
 
 import os
 import re
+import shutil
 import time
+from copy import deepcopy
 from unittest import mock
 
 from formula import Host, shared
@@ -167,6 +169,21 @@ class Controller(Host):
     def kill_at(self, step):
         """Have the next run killed at its step of this number; None lets all runs live."""
         self.steps, self.deadline = [], step
+
+    def snapshot(self):
+        """Return a function that has the machine as it is now again."""
+        copy, memory = self.root.parent / f"{self.root.name}-snapshot", (self.apt.installed, self.systemd.units)
+        shutil.copytree(self.root, copy, symlinks=True)
+        installed, units = deepcopy(memory)
+
+        def rewind():
+            shutil.rmtree(self.root)
+            shutil.copytree(copy, self.root, symlinks=True)
+            self.apt.installed, self.systemd.units = deepcopy((installed, units))
+            self.systemd.orders.clear()
+            self.again()
+
+        return rewind
 
     def _count(self, *args):
         *names, table = args
