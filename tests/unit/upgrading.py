@@ -106,6 +106,7 @@ class Controller(Host):
     """
 
     def __init__(self, root, tree=None, octavia="16.0.0", **kwargs):
+        self._loaded = {}
         super().__init__(root, tree or shared(), octavia=octavia, **kwargs)
         pillar = self.tree["octavia"]
         pillar["api"].setdefault("healthcheck", {})["disable_by_file_path"] = str(root / "etc" / "healthcheck_disable")
@@ -142,6 +143,12 @@ class Controller(Host):
         self._count("octavia_backup.restore", "octavia_drain.out", "octavia_drain.back", "octavia_hop.forget", self.salt)
         self._count("pkg.installed", self.states)
         self._write_all_as_pillar_says()
+
+    def state(self, name, lowstate=()):
+        # phases are many in these tests
+        if name not in self._loaded:
+            self._loaded[name] = super().state(name, lowstate)
+        return self._loaded[name]
 
     # --- a run and its end
 
