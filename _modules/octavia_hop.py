@@ -355,7 +355,9 @@ def applications(saltenv=None):
         command = ["rpm", "-qa", "--qf", "installed %{NAME} %{SOURCERPM}\n"]
     lines = [line.split() for line in __salt__["cmd.run_stdout"](command, python_shell=False).splitlines()]
     # one whose installation was killed counts
-    sources = {line[1]: line[2] for line in lines if len(line) == 3 and line[0] not in ("config-files", "not-installed")}
+    sources = {
+        line[1]: line[2] for line in lines if len(line) == 3 and line[0] not in ("config-files", "not-installed")
+    }
     return sorted(name for name, source in sources.items() if source == sources.get(common))
 
 

@@ -149,7 +149,7 @@ def words(done):
     """
     lines = [line.strip() for line in done["stderr"].splitlines() if line.strip()]
     for number, line in enumerate(lines):
-        if line.startswith("dpkg: error"):
+        if line.startswith(("dpkg: error:", "dpkg: error processing")):
             line = line.removeprefix("dpkg: ")
             return f"{line} {lines[number + 1]}" if line.endswith(":") and lines[number + 1 :] else line
     return lines[-1] if lines else f"exit code {done['retcode']}"
