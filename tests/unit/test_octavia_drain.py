@@ -267,7 +267,7 @@ def _api(status=200, port=0):
         thread.join()
 
 
-@pytest.mark.parametrize("listens", ["127.0.0.1", "0.0.0.0"])
+@pytest.mark.parametrize("listens", ["127.0.0.1", "0.0.0.0"])  # noqa: S104
 def test_an_api_that_answers_is_waited_for_no_longer(make, monkeypatch, listens):
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{closed_port()}")
     with _api() as port:

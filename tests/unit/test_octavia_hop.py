@@ -285,7 +285,10 @@ def test_an_upgrade_that_stopped_half_way_keeps_the_note_of_before(host):
     note = host.hop.note()
     assert note["packages"]["octavia-common"] == OLD
     assert note["old"] == "16.0.0"
-    assert "of the upgrade" not in (host.root / "lib/upgrade/files" / host.restore._copied("", str(host.conf_file))[1:]).read_text()
+    assert (
+        "of the upgrade"
+        not in (host.root / "lib/upgrade/files" / host.restore._copied("", str(host.conf_file))[1:]).read_text()
+    )
 
 
 def test_what_is_there_when_services_stop_is_what_the_way_back_leads_to(host):

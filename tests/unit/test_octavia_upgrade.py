@@ -152,9 +152,7 @@ def test_a_look_that_fails_stops_and_the_others_are_told(host, monkeypatch, modu
 def test_a_database_that_does_not_answer_stops(host, where):
     host.database[where].side_effect = CommandExecutionError("Can't connect (2003): see pillar octavia:database:host")
     what = "database" if where == "schema" else "load balancers"
-    assert _of(host.upgrade.before(), what) == [
-        ("stop", "Can't connect (2003): see pillar octavia:database:host")
-    ]
+    assert _of(host.upgrade.before(), what) == [("stop", "Can't connect (2003): see pillar octavia:database:host")]
 
 
 def test_the_pillar_decides_which_warnings_stop(host):
@@ -269,7 +267,7 @@ def test_another_release_than_the_pillar_means_stops(host):
         ("stop", "octavia:version: is 2026.1 (Octavia 18), but the upgrade leads to Octavia 19.0.0")
     ]
     _say(host, version="hibiscus", **{"api:version": "2026.2"})
-    assert ("stop" not in dict(_of(host.upgrade.release(_hop(host, 16, 19)), "release")))
+    assert "stop" not in dict(_of(host.upgrade.release(_hop(host, 16, 19)), "release"))
 
 
 def test_a_release_that_nobody_knows_stops(host):
@@ -289,7 +287,7 @@ def test_in_one_release_options_stay(host):
 def test_options_that_the_new_release_refuses_stop(host):
     found = {
         "removed": [
-            "octavia:config:haproxy_amphora:use_upstart: haproxy_amphora/use_upstart is gone since Octavia 18: take it out",
+            "octavia:config:haproxy_amphora:old: haproxy_amphora/old is gone since Octavia 18: take it out",
             "octavia:manager:x: a/b is gone since Octavia 18: nothing, the formula leaves it out",
             "octavia:manager:y: c/d is gone since Octavia 18: take it out",
         ],

@@ -591,7 +591,9 @@ def test_a_service_that_does_not_stop_keeps_all_as_it_is(host):
 # --- a host without Octavia
 
 
-@pytest.mark.parametrize("name", ["ready", "drained", "stopped", "latest", "units", "started", "returned", "cleaned", "verified"])
+@pytest.mark.parametrize(
+    "name", ["ready", "drained", "stopped", "latest", "units", "started", "returned", "cleaned", "verified"]
+)
 @pytest.mark.parametrize("test", [True, False])
 def test_a_host_without_roles_has_nothing_to_do(tmp_path, name, test):
     ret = Controller(tmp_path, pillar("disabled")).phase(name, test=test)

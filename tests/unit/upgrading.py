@@ -140,7 +140,9 @@ class Controller(Host):
         self.cloud.resources = mock.Mock(return_value=[])
         self.steps, self.deadline = [], None
         self._count("cmd.run_all", "octavia_file.keep", "octavia_restore.save", "octavia_restore.files", self.salt)
-        self._count("octavia_backup.restore", "octavia_drain.out", "octavia_drain.back", "octavia_hop.forget", self.salt)
+        self._count(
+            "octavia_backup.restore", "octavia_drain.out", "octavia_drain.back", "octavia_hop.forget", self.salt
+        )
         self._count("pkg.installed", self.states)
         self._write_all_as_pillar_says()
 
