@@ -436,6 +436,7 @@ def test_a_way_back_that_was_killed_anywhere_is_finished_by_the_next_one(host):
 def test_after_the_end_nothing_is_left(host):
     host.phases("ready", *ALL)
     host.systemd.orders.clear()
+    host.backup["done"].reset_mock()
     ret = _both(host, "cleaned")
     assert ret["changes"] == {str(host.root / "lib/upgrade"): {"old": "saved for the way back", "new": None}}
     assert not (host.root / "lib/upgrade").exists()
