@@ -96,6 +96,7 @@ def release(units):
     units = [unit for unit in units if _masked(unit)]
     if units:
         _systemctl("unmask", units)
+        __context__.pop("octavia_service.status", None)
 
 
 def _systemctl(verb, units):
@@ -150,7 +151,7 @@ def words(done):
     """
     lines = [line.strip() for line in done["stderr"].splitlines() if line.strip()]
     for number, line in enumerate(lines):
-        if line.startswith("dpkg: error"):
+        if line.startswith(("dpkg: error:", "dpkg: error processing")):
             line = line.removeprefix("dpkg: ")
             return f"{line} {lines[number + 1]}" if line.endswith(":") and lines[number + 1 :] else line
     return lines[-1] if lines else f"exit code {done['retcode']}"

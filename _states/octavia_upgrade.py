@@ -171,7 +171,7 @@ def latest(name):
 
 
 def _install(name, packages):
-    hold = _units()
+    hold = _all_units()
     try:
         __salt__["octavia_pkg.hold"](hold)
         # what Debian recommends beside Octavia is a desktop's worth of packages that a controller has no use for
@@ -185,7 +185,7 @@ def _install(name, packages):
 
 def _unmask():
     if not __opts__["test"]:
-        __salt__["octavia_pkg.release"](_units())
+        __salt__["octavia_pkg.release"](_all_units())
 
 
 def units(name):
@@ -412,6 +412,11 @@ def _stays():
 def _units():
     settings = __salt__["octavia_pillar.settings"](saltenv=__env__)
     return [settings["units"][role] for role in settings["roles"]]
+
+
+def _all_units():
+    """Those of other roles too: their packages may be here."""
+    return list(__salt__["octavia_pillar.settings"](saltenv=__env__)["units"].values())
 
 
 def _behind():

@@ -1,6 +1,7 @@
 """What the preflight says to a bad pillar, in one line each, and to a host that cannot serve a good one."""
 
 import datetime
+from unittest import mock
 
 import pytest
 from bad_pillars import BAD, RAND16
@@ -224,6 +225,51 @@ def test_the_release_that_the_pillar_wants_must_be_the_hosts(make, version, inst
     faults = host.check.host()
     assert len(faults) == bool(line)
     assert not line or faults[0].startswith(f"octavia:api:version: is {line}")
+
+
+@pytest.fixture
+def upgrading(make):
+    """A host with Octavia 16 that has packages of 19 in a source; `offers` has what the package manager knows."""
+
+    def _make(version):
+        host = make(changed(pillar("api_single"), **{"api:version": version}), octavia="16.0.0")
+        host.offers = {"after": {"octavia": 19}}
+        host.hop.facts = mock.Mock(side_effect=lambda saltenv: host.offers)
+        return host
+
+    return _make
+
+
+@pytest.mark.parametrize("version", ["2025.1", "2026.2"])
+def test_while_it_is_upgraded_a_host_may_have_either_release(upgrading, version):
+    assert upgrading(version).check.host(upgrades=True) == []
+
+
+def test_outside_of_an_upgrade_the_next_release_is_not_the_hosts(upgrading):
+    [fault] = upgrading("2026.2").check.host()
+    assert fault.startswith("octavia:api:version: is 2026.2 (Octavia 19), but this host has Octavia 16.0.0 (2025.1)")
+
+
+def test_a_release_that_the_upgrade_does_not_lead_to_is_a_fault(upgrading):
+    host = upgrading("2026.1")
+    host.opts["test"] = False
+    [fault] = host.check.host(upgrades=True)
+    assert fault.startswith("octavia:api:version: is 2026.1 (Octavia 18), but this host has Octavia 16.0.0 (2025.1)")
+
+
+def test_the_package_manager_is_asked_for_another_release_alone(upgrading):
+    host = upgrading("2025.1")
+    host.check.host(upgrades=True)
+    host.hop.facts.assert_not_called()
+
+
+@pytest.mark.parametrize("test", [True, False])
+def test_a_package_source_may_be_new_since_the_last_refresh(upgrading, test):
+    host = upgrading("2026.2")
+    host.opts["test"], host.offers = test, {"after": {"octavia": 16}}
+    host.refresh_db.side_effect = lambda: setattr(host, "offers", {"after": {"octavia": 19}})
+    assert len(host.check.host(upgrades=True)) == test
+    assert host.refresh_db.call_count == (not test)
 
 
 def test_octavia_that_is_offered_nowhere_is_one_line(make):

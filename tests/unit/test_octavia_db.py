@@ -261,6 +261,14 @@ def test_an_error_of_the_server_names_the_pillar_key(db, host, line, function, k
     assert str(caught.value) == f"{line}: see pillar {key}"
 
 
+@pytest.mark.parametrize("function", ["heartbeats", "unsettled", "refresh_heartbeats", "ping"])
+def test_what_is_asked_of_the_server_is_asked_as_octavia(db, settings, host, function):
+    host.return_value = [{"id": "a"}]
+    getattr(db, function)()
+    assert host.call_args.args == ("db", function)
+    assert host.call_args.kwargs["server"] == settings["database"]
+
+
 # --- octavia/host/db.py, as far as it needs no server
 
 
@@ -292,3 +300,41 @@ def test_a_caching_sha2_hash_of_mysql_8_tells_too(remote):
 def test_names_are_quoted_for_sql_and_for_grant(remote):
     assert remote._name("a`b") == "`a``b`"
     assert remote._pattern("my_octavia%\\") == "my\\_octavia\\%\\\\"
+
+
+def test_load_balancers_that_are_in_hand_or_broken_are_asked_for_at_once(remote, monkeypatch):
+    """The statement itself is for a real server."""
+    rows = [{"id": "a", "name": "web", "status": "PENDING_UPDATE", "seconds": 9}]
+    seen = []
+
+    class Connection:
+        closed = False
+
+        def cursor(self, kind):
+            seen.append(kind)
+            return self
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *args):
+            pass
+
+        def execute(self, sql):
+            seen.append(sql)
+
+        def fetchall(self):
+            return tuple(rows)
+
+        def close(self):
+            Connection.closed = True
+
+    monkeypatch.setattr(remote.pymysql, "connect", lambda **kwargs: Connection(), raising=False)
+    monkeypatch.setattr(remote.pymysql, "cursors", types.SimpleNamespace(DictCursor="a dict for a row"), raising=False)
+    server = {"host": "db1", "port": 3306, "name": "octavia", "user": "octavia", "password": PASSWORD}
+    assert remote.unsettled(server) == rows
+    assert Connection.closed
+    kind, sql = seen
+    assert kind == "a dict for a row"
+    assert "provisioning_status LIKE 'PENDING%' OR provisioning_status = 'ERROR'" in sql
+    assert "UTC_TIMESTAMP" in sql

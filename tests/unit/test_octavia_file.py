@@ -138,3 +138,10 @@ def test_a_mode_is_compared_however_it_is_written(file, tmp_path, have, want, dr
 def test_ownership_of_nothing_is_one_line(file, tmp_path):
     with pytest.raises(CommandExecutionError, match=f"^{tmp_path}/none: No such file or directory$"):
         file.ownership(f"{tmp_path}/none", ME, MINE, "0600")
+
+
+def test_a_note_whose_directory_cannot_be_made_is_one_line(file, tmp_path):
+    (tmp_path / "lib").write_text("a file in its place")
+    with pytest.raises(CommandExecutionError) as caught:
+        file.keep(str(tmp_path / "lib/upgrade/note.json"), {})
+    assert str(caught.value) == f"{tmp_path}/lib/upgrade: Not a directory"

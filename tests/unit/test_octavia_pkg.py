@@ -102,6 +102,15 @@ def test_only_runtime_masks_are_taken_away(host):
     assert _commands(host) == ["systemctl unmask --runtime ours.service"]
 
 
+def test_what_systemd_said_of_masks_is_forgotten(host):
+    known = host.context["octavia_service.status"] = {"octavia-api": {"masked": True}}
+    host.pkg.release([])
+    assert host.context["octavia_service.status"] is known, "nothing was masked"
+    host.pkg._masked = lambda unit: True
+    host.pkg.release(["octavia-api"])
+    assert "octavia_service.status" not in host.context
+
+
 def test_a_systemd_that_refuses_is_one_line(host):
     host.run_all.return_value = {"retcode": 1, "stdout": "", "stderr": "Failed to connect to bus\n"}
     with pytest.raises(CommandExecutionError, match="^systemctl mask octavia-api: Failed to connect to bus$"):
@@ -132,7 +141,19 @@ def test_what_was_left_half_way_is_configured_and_no_question_asked(host, trace,
 
 @pytest.mark.parametrize(
     ("stderr", "line"),
-    [("dpkg: error\n octavia-api: cannot be configured\n", "octavia-api: cannot be configured"), ("", "exit code 1")],
+    [
+        ("dpkg: error\n octavia-api: cannot be configured\n", "octavia-api: cannot be configured"),
+        ("", "exit code 1"),
+        (
+            "dpkg: error processing package octavia-api (--configure):\n"
+            " installed octavia-api package post-installation script subprocess returned error exit status 1\n"
+            "Errors were encountered while processing:\n octavia-api\n",
+            r"error processing package octavia-api \(--configure\): "
+            "installed octavia-api package post-installation script subprocess returned error exit status 1",
+        ),
+        ("dpkg: error processing package octavia-api (--configure):\n", r"error processing package .*:"),
+        ("dpkg: error: cannot access archive 'x'\n", "error: cannot access archive 'x'"),
+    ],
 )
 def test_a_dpkg_that_cannot_be_set_right_is_one_line(host, stderr, line):
     host.run_all.side_effect = [

@@ -30,6 +30,26 @@ def about(lines, text):
 # --- which release
 
 
+@pytest.mark.parametrize(
+    ("version", "octavia", "name", "number"),
+    [("11.0.0", 11, "zed", None), ("16.0.0", 16, "epoxy", "2025.1"), ("19.0.1", 19, "hibiscus", "2026.2"),
+     ("23.0.0", 23, "hibiscus", "2026.2")],
+)  # fmt: skip
+def test_what_is_known_of_a_version(make, version, octavia, name, number):
+    known = make().release.known(version)
+    assert (known["version"], known["octavia"], known["name"], known.get("number")) == (version, octavia, name, number)
+    assert known["wsgi"] == ({"script": "octavia-wsgi"} if octavia < 17 else {"module": "octavia.wsgi.api:application"})
+
+
+def test_every_second_release_since_antelope_is_slurp():
+    assert [entry["octavia"] for entry in MAP["releases"] if entry.get("slurp")] == [12, 14, 16, 18]
+
+
+def test_a_rolling_upgrade_begins_at_a_release_that_there_is():
+    for entry in MAP["releases"]:
+        assert all(MAP["oldest"] <= before < entry["octavia"] for before in entry.get("rolling", ()))
+
+
 @pytest.mark.parametrize("release", ["epoxy", "2025.1", 2025.1])
 def test_a_release_is_known_by_name_and_number(make, release):
     assert make().release.named(release)["octavia"] == 16

@@ -71,6 +71,9 @@ def test_a_unit_that_is_there_no_more_is_asked_again(host):
         ({"ActiveState": "reloading"}, {"running": True}),
         ({"ActiveState": "activating", "SubState": "start"}, {"running": True}),
         ({"ActiveState": "activating", "SubState": "auto-restart"}, {"running": False}),
+        ({"ActiveState": "activating", "SubState": "start", "NRestarts": "0"}, {"running": True}),
+        ({"ActiveState": "activating", "SubState": "start-pre", "NRestarts": "3"}, {"running": False}),
+        ({"ActiveState": "active", "NRestarts": "3"}, {"running": True}),
         ({"ActiveState": "failed"}, {"running": False}),
         ({"ActiveState": "deactivating"}, {"running": False}),
         ({"UnitFileState": "enabled"}, {"enabled": True}),
@@ -318,6 +321,62 @@ def test_the_last_words_of_a_service_are_its_own_if_there_are_any(host, journal,
     host.systemd.refuses, host.systemd.journal = {"restart"}, journal
     with pytest.raises(CommandExecutionError, match=f"^systemctl restart octavia-worker failed: (.*: )?{words}"):
         host.service.start(WORKER)
+
+
+# As Octavia 19's worker writes its end.
+LOG = """\
+2026-11-26 01:00:00.101 4711 INFO octavia.cmd.octavia_worker [-] Starting
+2026-11-26 01:00:01.202 4711 ERROR octavia.common.config [req-1 - - - - -] Unable to start the service
+2026-11-26 01:00:01.203 4711 ERROR oslo_service Traceback (most recent call last):
+2026-11-26 01:00:01.203 4711 ERROR oslo_service   File "/usr/bin/octavia-worker", line 10, in <module>
+2026-11-26 01:00:01.203 4711 ERROR oslo_service ImportError: cannot import name 'backend' from 'cotyledon'
+2026-11-26 01:00:01.203 4711 ERROR oslo_service
+2026-11-26 01:00:01.300 4711 INFO octavia.cmd.octavia_worker [-] Exiting
+"""
+LOGGED = "ImportError: cannot import name 'backend' from 'cotyledon'"
+
+
+@pytest.fixture
+def logs(host, tmp_path):
+    host.tree["octavia"]["host"]["log_dir"] = str(tmp_path)
+    host.again()
+    host.systemd.refuses = {"restart"}
+    return tmp_path / f"{WORKER}.log"
+
+
+def _complaint(host):
+    with pytest.raises(CommandExecutionError) as caught:
+        host.service.start(WORKER)
+    return str(caught.value)
+
+
+def test_a_service_that_tells_the_journal_nothing_has_told_its_log(host, logs):
+    logs.write_text(LOG)
+    host.systemd.journal = "Starting octavia-worker\noctavia-worker.service: Main process exited, code=exited\n"
+    assert _complaint(host) == f"systemctl restart octavia-worker failed: {LOGGED} ({logs})"
+
+
+def test_the_journals_own_error_goes_first(host, logs):
+    logs.write_text(LOG)
+    host.systemd.journal = "Starting octavia-worker\ncannot bind\n"
+    assert _complaint(host) == "systemctl restart octavia-worker failed: cannot bind (journalctl -u octavia-worker)"
+
+
+@pytest.mark.parametrize("case", ["old", "none", "no error", "empty"])
+def test_a_log_that_tells_nothing_of_this_start_is_left_alone(host, logs, case):
+    if case != "none":
+        logs.write_text({"old": LOG, "no error": LOG.splitlines()[0], "empty": ""}[case])
+    if case == "old":
+        os.utime(logs, (time.time() - 3600,) * 2)
+    assert (
+        _complaint(host) == "systemctl restart octavia-worker failed: it left no message (journalctl -u octavia-worker)"
+    )
+
+
+def test_of_a_long_log_the_end_is_read(host, logs):
+    lines = "2026-11-25 01:00:00.101 1 ERROR octavia [-] OldError: of yesterday\n" * 40000
+    logs.write_bytes(lines.encode() + b"\xff\xfe\n" + LOG.encode())
+    assert LOGGED in _complaint(host)
 
 
 def test_stop_and_enable_are_for_good(host):

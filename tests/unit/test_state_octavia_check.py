@@ -111,3 +111,12 @@ def test_an_id_that_nobody_knows_stops_a_run_that_needs_it_and_does_not_make_it(
     host.ask.return_value = None
     ret = host.state("octavia_check", run).preflight("octavia_preflight", source="salt://octavia")
     assert (ret["result"], ret["comment"]) == (not line, line or "The pillar is sound and this host can serve it")
+
+
+@pytest.mark.parametrize(("states", "upgrades"), [(["octavia_upgrade"], True), (["octavia_conf"], False), ([], False)])
+def test_a_phase_of_an_upgrade_may_lead_to_the_pillars_release(make, monkeypatch, states, upgrades):
+    host, seen = make(with_certificates(pillar("all_in_one"))), []
+    monkeypatch.setattr(host.check, "host", lambda saltenv, ids, upgrades: seen.append(upgrades) or [])
+    run = [{"state": state, "fun": "any", "__id__": state, "name": state} for state in states]
+    assert host.state("octavia_check", run).preflight("octavia_preflight", source="salt://octavia")["result"]
+    assert seen == [upgrades]
