@@ -3,8 +3,6 @@ A controller of Debian 12 whose Octavia comes from PyPI: an empty machine gets a
 packages, and goes from release to release by a link.
 """
 
-import json
-
 import pytest
 from control_plane import UNITS, Api, apply, changed, fault, listening, pids, unit_state
 from lab import host
@@ -124,7 +122,7 @@ class TestNewest:
 
 @pytest.mark.slow
 class TestSequence:
-    """Each release in its turn, on the schema of the one before, as the phases of an upgrade do it."""
+    """Each release in its turn, by the phases of an upgrade, and the way back from the last one."""
 
     @pytest.fixture(scope="class")
     def controller(self, lab, pillar):
@@ -145,27 +143,34 @@ class TestSequence:
 
     @pytest.mark.parametrize("release", SEQUENCE[1:])
     def test_the_next_release_takes_over(self, controller, kept, services, lab, release):
-        machine = controller.machine
-        version = controller.call("octavia_venv.wanted", f"'{release}'")
-        controller.call("octavia_venv.build", version)
-        machine.run(["systemctl", "stop", *UNITS.values()])
-        old = controller.call("octavia_venv.use", version)
+        machine, before = controller.machine, controller.call("octavia_venv.current")
         controller.say({"version": release})
-        states = controller.apply()
-        assert old["new"] == version == controller.call("octavia_release.installed")
-        assert {unit_state(machine, unit) for unit in UNITS.values()} == {("active", "enabled")}, states
+        # any other run waits for the upgrade
+        assert f"octavia:version: is {release}" in fault(controller.apply(check=False))
+        running = pids(machine)
+        controller.apply("octavia.upgrade.pre")
+        wanted = controller.call("octavia_venv.wanted")
+        assert pids(machine) == running and controller.call("octavia_venv.current") == before
+        assert wanted in controller.call("octavia_venv.versions").values()
+        done = controller.apply("octavia.upgrade.upgrade")
+        assert done["octavia_upgrade_packages"]["changes"] == {"octavia": {"old": before, "new": wanted}}
+        assert controller.call("octavia_release.installed") == wanted
+        assert {unit_state(machine, unit) for unit in UNITS.values()} == {("active", "enabled")}
         assert changed(controller.apply()) == {}
         api = Api(services, lab.facts)
         path = f"/v2/lbaas/loadbalancers/{kept}"
         assert api.call("PUT", path, {"loadbalancer": {"name": f"kept by {release}"}})[0] == 200
         api.wait(path, "loadbalancer", "ACTIVE")
         make_and_delete(api, release)
+        if release != SEQUENCE[-1]:
+            controller.apply("octavia.upgrade.post")
 
-    def test_one_step_back_is_the_old_link(self, controller, kept, services, lab):
-        """18 on the schema of 19 is not what anybody supports: this is of the link alone."""
-        machine = controller.machine
-        machine.run(["systemctl", "stop", *UNITS.values()])
-        change = controller.call("octavia_venv.use", "18.0.1")
-        assert change == {"old": NEWEST, "new": "18.0.1"}
-        assert json.loads(json.dumps(controller.call("octavia_venv.versions"))).keys() >= {NEWEST, "18.0.1", "11.0.3"}
-        assert machine.run("/opt/octavia/current/bin/octavia-worker --version").stdout.split()[-1] == "18.0.1"
+    def test_the_way_back_is_the_old_one(self, controller, kept, services, lab):
+        """From the last one to the one before it, with the database of before."""
+        controller.apply("octavia.upgrade.restore")
+        assert controller.call("octavia_venv.current") == controller.call("octavia_release.installed") == "18.0.1"
+        assert set(controller.call("octavia_venv.versions")) >= {NEWEST, "18.0.1", "11.0.3"}
+        controller.say({"version": SEQUENCE[-2]})
+        controller.apply()
+        path = f"/v2/lbaas/loadbalancers/{kept}"
+        assert Api(services, lab.facts).call("GET", path)[1]["loadbalancer"]["provisioning_status"] == "ACTIVE"
