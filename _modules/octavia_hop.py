@@ -1,5 +1,6 @@
 """
-The hop of an upgrade: from which Octavia to which, whether OpenStack supports it, and by which packages.
+The hop of an upgrade: from which Octavia to which, whether OpenStack supports it, and by which packages, or by which
+virtualenv: that goes as a package ``octavia`` here, whose versions are the names of virtualenvs.
 
 A note in ``octavia:host:state_dir`` tells what this host had before: it is written by ``octavia.upgrade.pre`` and taken
 away by ``octavia.upgrade.post`` or ``octavia.upgrade.restore``.
@@ -26,7 +27,7 @@ def facts(saltenv=None):
 
     old, new
         Versions of Octavia. ``new`` is that of the newest package, or of ``octavia:upgrade:package_version``; it is
-        ``old`` where there is nothing newer.
+        ``old`` where there is nothing newer. In a virtualenv it is the one that the pillar wants.
     before, after
         What the formula knows of the two releases: ``octavia`` (the version's first number), ``name``, ``number``.
     packages
@@ -46,6 +47,9 @@ def facts(saltenv=None):
         old = __salt__["octavia_release.installed"](saltenv)
         if not old:
             raise CommandExecutionError("Octavia is not installed here: there is nothing to upgrade")
+        if __salt__["octavia_pillar.has_venv"]():
+            __context__["octavia_hop.facts"] = _between_virtualenvs(old, saltenv)
+            return __context__["octavia_hop.facts"]
         distribution = __salt__["octavia_pillar.distribution"](saltenv)
         common, along = distribution["offered_by"], __salt__["octavia_pillar.values"](saltenv)["upgrade:packages"]
         packages = _simulated(along, saltenv)
@@ -63,6 +67,18 @@ def facts(saltenv=None):
     return __context__["octavia_hop.facts"]
 
 
+def _between_virtualenvs(old, saltenv):
+    new, current = __salt__["octavia_venv.wanted"](saltenv=saltenv), __salt__["octavia_venv.current"](saltenv)
+    name = os.path.basename(__salt__["octavia_venv.path"](new, saltenv))
+    return {
+        "old": old,
+        "new": new,
+        "before": __salt__["octavia_release.known"](old, saltenv),
+        "after": __salt__["octavia_release.known"](new, saltenv),
+        "packages": {"octavia": {"old": current, "new": name}} if name != current else {},
+    }
+
+
 def refresh(saltenv=None):
     """
     Have the package manager ask its sources, and ask it anew for the hop.
@@ -73,7 +89,8 @@ def refresh(saltenv=None):
 
         salt-call octavia_hop.refresh
     """
-    __salt__["pkg.refresh_db"]()
+    if not __salt__["octavia_pillar.has_venv"]():
+        __salt__["pkg.refresh_db"]()
     __context__.pop("octavia_hop.facts", None)
 
 
@@ -238,7 +255,11 @@ def is_prepared(saltenv=None):
     """
     hop, known = facts(saltenv), note(saltenv)
     # without packages to come there is nothing to prepare, or they have come already
-    return not hop["packages"] or known.get("to") == {name: each["new"] for name, each in hop["packages"].items()}
+    if not hop["packages"]:
+        return True
+    if __salt__["octavia_pillar.has_venv"]() and not __salt__["octavia_venv.present"](hop["new"], saltenv):
+        return False
+    return known.get("to") == {name: each["new"] for name, each in hop["packages"].items()}
 
 
 def prepare(saltenv=None):
@@ -246,9 +267,9 @@ def prepare(saltenv=None):
     Download the packages of the hop, and save those that are installed now and octavia.conf with what belongs to it, so
     that neither the upgrade nor the way back asks the network. What is needed for the way back is noted, but not twice:
     an upgrade that stopped half way has gone on from the same. Returns lines about packages that cannot be saved: no
-    source has them any more.
+    source has them any more. Where Octavia is in a virtualenv, the one to come is built.
 
-    Raises CommandExecutionError when a package to come cannot be downloaded.
+    Raises CommandExecutionError when a package to come cannot be downloaded, or the virtualenv cannot be built.
 
     CLI Example:
 
@@ -271,7 +292,11 @@ def prepare(saltenv=None):
     if "began" not in known or "packages" not in known:
         __salt__["octavia_restore.save"](saltenv)
         remember(saltenv, old=hop["old"], packages={name: each["old"] for name, each in packages.items()})
-    lost = _fetch(packages, saltenv) if __grains__["os_family"] == "Debian" else []
+    lost = []
+    if __salt__["octavia_pillar.has_venv"]():
+        __salt__["octavia_venv.build"](hop["new"], saltenv=saltenv)
+    elif __grains__["os_family"] == "Debian":
+        lost = _fetch(packages, saltenv)
     remember(saltenv, new=hop["new"], to={name: each["new"] for name, each in packages.items()})
     return lost
 
@@ -316,10 +341,17 @@ def packages_of_before(saltenv=None):
     before, now = note(saltenv).get("packages", {}), versions(saltenv)
     directory = saved("packages", saltenv)
     return {
-        name: {"old": now.get(name), "new": version, "file": version and _deb(directory, name, version)}
+        name: {"old": now.get(name), "new": version, "file": version and _saved(directory, name, version, saltenv)}
         for name, version in before.items()
         if now.get(name) != version
     }
+
+
+def _saved(directory, name, version, saltenv):
+    if not __salt__["octavia_pillar.has_venv"]():
+        return _deb(directory, name, version)
+    kept = version in __salt__["octavia_venv.versions"](saltenv)
+    return kept and f"{__salt__['octavia_pillar.venv_directory'](saltenv)}/{version}"
 
 
 def versions(saltenv=None):
@@ -332,6 +364,9 @@ def versions(saltenv=None):
 
         salt-call octavia_hop.versions
     """
+    if __salt__["octavia_pillar.has_venv"]():
+        name = __salt__["octavia_venv.current"](saltenv)
+        return {"octavia": name} if name else {}
     if __grains__["os_family"] == "Debian":
         command = ["dpkg-query", "-W", "-f", "${db:Status-Status} ${Package} ${Version}\n"]
     else:

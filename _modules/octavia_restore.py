@@ -53,7 +53,7 @@ def plan(saltenv=None):
         }  # fmt: skip
     packages = __salt__["octavia_hop.packages_of_before"](saltenv)
     missing = [name for name, each in packages.items() if each["new"] and not each["file"]]
-    if missing and __grains__["os_family"] == "Debian":
+    if missing and (__grains__["os_family"] == "Debian" or __salt__["octavia_pillar.has_venv"]()):
         names = ", ".join(f"{name} {packages[name]['new']}" for name in missing)
         faults.append(f"Not saved, and not to be had any more: {names}")
     directory, files = __salt__["octavia_hop.saved"]("files", saltenv), {}
@@ -80,7 +80,8 @@ def plan(saltenv=None):
 
 def packages(saltenv=None):
     """
-    Install the packages of before from their saved files, in one go, while services are held back.
+    Install the packages of before from their saved files, in one go, while services are held back. Where Octavia is in
+    a virtualenv, use the one of before.
 
     Raises CommandExecutionError with the package manager's words when that fails.
 
@@ -92,6 +93,10 @@ def packages(saltenv=None):
     """
     found = {name: each for name, each in __salt__["octavia_hop.packages_of_before"](saltenv).items() if each["new"]}
     if not found:
+        return
+    if __salt__["octavia_pillar.has_venv"]():
+        __salt__["octavia_venv.use"](found["octavia"]["new"], saltenv=saltenv)
+        __context__.pop("octavia_hop.facts", None)
         return
     settings = __salt__["octavia_pillar.settings"](saltenv)
     hold = list(settings["units"].values())

@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import time
@@ -25,6 +26,7 @@ _NOTE = "salt-formula-octavia.json"
 _LINK = "current"
 # seconds for pip, which has limits of its own for each thing that it downloads
 _PATIENCE = 3600
+_PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9,._-]+\])?([=<>!~]=?=?[A-Za-z0-9.*]+)?")
 _LOAD = (
     "import importlib, sys; [importlib.import_module(name) for name in sys.argv[1:]];"
     "from importlib import metadata; print(metadata.version('octavia'))"
@@ -237,7 +239,12 @@ def faults(upgrades=False, saltenv=None):
 
         salt-call octavia_venv.faults
     """
-    said = __salt__["octavia_pillar.values"](saltenv).get("venv:version")
+    value = __salt__["octavia_pillar.values"](saltenv)
+    said = value.get("venv:version")
+    for name in value.get("venv:packages", []):
+        # nothing that pip takes for an option, and no URL: both may hold a password, and stand in a command line
+        if not _PACKAGE.fullmatch(str(name)):
+            return ["octavia:venv:packages: must hold names of PyPI, with a version or without, and no options or URLs"]
     have = __salt__["octavia_release.installed"](saltenv) if current(saltenv) else None
     try:
         path(saltenv=saltenv)

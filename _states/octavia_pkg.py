@@ -99,6 +99,11 @@ def _virtualenv(ret, roles):
 
 def _without(ret, roles):
     """The state of the packages, without units of a virtualenv, which would go before those of the packages."""
+    settings = __salt__["octavia_pillar.settings"](saltenv=__env__)
+    units = [settings["units"][role] for role in roles if role in settings["units"]]
+    # a host that never had one does not even load the module
+    if not any(os.path.exists(f"{settings['unit_dir']}/{unit}.service") for unit in units):
+        return ret
     changes = __salt__["octavia_venv.leftover"](roles, saltenv=__env__)
     if changes and __opts__["test"]:
         ret.update(result=None, changes={**ret["changes"], **changes}, comment=f"{_names(changes)} would be removed")

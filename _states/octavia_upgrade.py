@@ -124,7 +124,8 @@ def stopped(name):
 def latest(name):
     """
     Ensure that the packages of Octavia are the newest ones, or those of ``octavia:upgrade:package_version``, and that
-    none of them starts a service. Packages of the data plane are left alone.
+    none of them starts a service. Packages of the data plane are left alone. Where Octavia is in a virtualenv, ensure
+    that the one of the pillar's version is in use.
 
     name
         Any text.
@@ -171,6 +172,10 @@ def latest(name):
 
 
 def _install(name, packages):
+    if __salt__["octavia_pillar.has_venv"]():
+        __salt__["octavia_venv.use"](packages["octavia"]["new"], saltenv=__env__)
+        __salt__["octavia_hop.arrived"](saltenv=__env__)
+        return {"result": True}
     hold = _all_units()
     try:
         __salt__["octavia_pkg.hold"](hold)

@@ -3,8 +3,6 @@ A controller of Debian 12 whose Octavia comes from PyPI: an empty machine gets a
 packages, and goes from release to release by a link.
 """
 
-import json
-
 import pytest
 from control_plane import UNITS, Api, apply, changed, fault, listening, pids, unit_state
 from lab import host
@@ -50,6 +48,31 @@ def plan(controller):
 @pytest.fixture(scope="class")
 def first_run(controller, plan):
     return controller.apply()
+
+
+@pytest.fixture(scope="class")
+def sequence(lab, pillar):
+    """A controller with the first release of the sequence."""
+    controller = Controller(lab, pillar, "octavia_sequence", {"version": SEQUENCE[0]})
+    controller.apply()
+    yield controller
+    controller.machine.destroy()
+
+
+@pytest.fixture(scope="class")
+def kept(sequence, services, lab):
+    """A load balancer from the first release on."""
+    return Api(services, lab.facts).make("loadbalancer", {"name": "kept", "vip_subnet_id": SUBNET})
+
+
+@pytest.fixture(scope="class")
+def switching(lab, pillar):
+    """A controller with Debian's packages."""
+    controller = Controller(lab, pillar, "octavia_switch", {"version": "zed"})
+    controller.say({"install_method": "packages"})
+    controller.apply()
+    yield controller
+    controller.machine.destroy()
 
 
 def make_and_delete(api, name):
@@ -124,48 +147,64 @@ class TestNewest:
 
 @pytest.mark.slow
 class TestSequence:
-    """Each release in its turn, on the schema of the one before, as the phases of an upgrade do it."""
+    """Each release in its turn, by the phases of an upgrade, and the way back from the last one."""
 
-    @pytest.fixture(scope="class")
-    def controller(self, lab, pillar):
-        controller = Controller(lab, pillar, "octavia_sequence", {"version": SEQUENCE[0]})
-        controller.apply()
-        yield controller
-        controller.machine.destroy()
-
-    @pytest.fixture(scope="class")
-    def kept(self, controller, services, lab):
-        """A load balancer from the first release on."""
-        return Api(services, lab.facts).make("loadbalancer", {"name": "kept", "vip_subnet_id": SUBNET})
-
-    def test_the_first_release_serves(self, controller, kept, services, lab):
-        assert controller.call("octavia_release.installed").startswith("11.")
+    def test_the_first_release_serves(self, sequence, kept, services, lab):
+        assert sequence.call("octavia_release.installed").startswith("11.")
         make_and_delete(Api(services, lab.facts), "first")
-        assert changed(controller.apply()) == {}
+        assert changed(sequence.apply()) == {}
 
     @pytest.mark.parametrize("release", SEQUENCE[1:])
-    def test_the_next_release_takes_over(self, controller, kept, services, lab, release):
-        machine = controller.machine
-        version = controller.call("octavia_venv.wanted", f"'{release}'")
-        controller.call("octavia_venv.build", version)
-        machine.run(["systemctl", "stop", *UNITS.values()])
-        old = controller.call("octavia_venv.use", version)
-        controller.say({"version": release})
-        states = controller.apply()
-        assert old["new"] == version == controller.call("octavia_release.installed")
-        assert {unit_state(machine, unit) for unit in UNITS.values()} == {("active", "enabled")}, states
-        assert changed(controller.apply()) == {}
+    def test_the_next_release_takes_over(self, sequence, kept, services, lab, release):
+        machine, before = sequence.machine, sequence.call("octavia_venv.current")
+        sequence.say({"version": release})
+        # any other run waits for the upgrade
+        assert f"octavia:version: is {release}" in fault(sequence.apply(check=False))
+        running = pids(machine)
+        sequence.apply("octavia.upgrade.pre")
+        wanted = sequence.call("octavia_venv.wanted")
+        assert pids(machine) == running and sequence.call("octavia_venv.current") == before
+        assert wanted in sequence.call("octavia_venv.versions").values()
+        done = sequence.apply("octavia.upgrade.upgrade")
+        assert done["octavia_upgrade_packages"]["changes"] == {"octavia": {"old": before, "new": wanted}}
+        assert sequence.call("octavia_release.installed") == wanted
+        assert {unit_state(machine, unit) for unit in UNITS.values()} == {("active", "enabled")}
+        assert changed(sequence.apply()) == {}
         api = Api(services, lab.facts)
         path = f"/v2/lbaas/loadbalancers/{kept}"
         assert api.call("PUT", path, {"loadbalancer": {"name": f"kept by {release}"}})[0] == 200
         api.wait(path, "loadbalancer", "ACTIVE")
         make_and_delete(api, release)
+        if release != SEQUENCE[-1]:
+            sequence.apply("octavia.upgrade.post")
 
-    def test_one_step_back_is_the_old_link(self, controller, kept, services, lab):
-        """18 on the schema of 19 is not what anybody supports: this is of the link alone."""
-        machine = controller.machine
-        machine.run(["systemctl", "stop", *UNITS.values()])
-        change = controller.call("octavia_venv.use", "18.0.1")
-        assert change == {"old": NEWEST, "new": "18.0.1"}
-        assert json.loads(json.dumps(controller.call("octavia_venv.versions"))).keys() >= {NEWEST, "18.0.1", "11.0.3"}
-        assert machine.run("/opt/octavia/current/bin/octavia-worker --version").stdout.split()[-1] == "18.0.1"
+    def test_the_way_back_is_the_old_one(self, sequence, kept, services, lab):
+        """From the last one to the one before it, with the database of before."""
+        sequence.apply("octavia.upgrade.restore")
+        assert sequence.call("octavia_venv.current") == sequence.call("octavia_release.installed") == "18.0.1"
+        assert set(sequence.call("octavia_venv.versions")) >= {NEWEST, "18.0.1", "11.0.3"}
+        sequence.say({"version": SEQUENCE[-2]})
+        sequence.apply()
+        path = f"/v2/lbaas/loadbalancers/{kept}"
+        assert Api(services, lab.facts).call("GET", path)[1]["loadbalancer"]["provisioning_status"] == "ACTIVE"
+
+
+@pytest.mark.slow
+class TestSwitch:
+    """A host with packages, which goes on with a virtualenv of the same release, and back."""
+
+    @pytest.mark.parametrize(("method", "version"), [("venv", "11.0.3"), ("packages", "11.0.0")])
+    def test_the_services_change_over_in_one_run(self, switching, services, lab, method, version):
+        machine, before = switching.machine, pids(switching.machine)
+        switching.say({"install_method": method})
+        plan = changed(switching.apply(test=True))
+        done = changed(switching.apply())
+        assert {f"octavia_{role}_service" for role in UNITS} <= set(plan) & set(done)
+        assert switching.call("octavia_release.installed") == version
+        after = pids(machine)
+        assert all(after[role][0] != before[role][0] for role in UNITS)
+        worker = machine.run(f"tr '\\0' ' ' < /proc/{after['worker'][0]}/cmdline").stdout
+        assert ("/opt/octavia/" in worker) is (method == "venv")
+        assert {unit_state(machine, unit) for unit in UNITS.values()} == {("active", "enabled")}
+        assert changed(switching.apply()) == {}
+        make_and_delete(Api(services, lab.facts), method)

@@ -124,6 +124,17 @@ def test_constraints_that_are_not_there_are_told(make, url):
     assert re.fullmatch(f"octavia:venv:constraints: there is no (file )?{url}", host.venv.faults()[0])
 
 
+@pytest.mark.parametrize("name", ["--index-url=https://me:secret@example.org", "x @ https://me:secret@example.org", ""])
+def test_what_is_no_name_of_a_package_is_refused_and_not_shown(make, name):
+    assert make(packages=["redis", name]).venv.faults() == [
+        "octavia:venv:packages: must hold names of PyPI, with a version or without, and no options or URLs"
+    ]
+
+
+def test_names_of_packages_may_have_extras_and_versions(make):
+    assert make(packages=["redis", "oslo.messaging[kafka]", "etcd3gw==2.4.2", "kazoo>=2"]).venv.faults() == []
+
+
 def test_another_version_in_use_is_refused(make):
     host = make()
     host.venv.use(os.path.basename(host.venv.build("18.0.1")))

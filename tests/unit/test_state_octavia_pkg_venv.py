@@ -1,6 +1,7 @@
 """The state of the packages on a host that has its Octavia in virtualenvs."""
 
 import os
+import shutil
 
 import pytest
 from formula import Host, shared
@@ -183,3 +184,61 @@ def test_the_units_go_when_packages_are_to_have_theirs(host):
     assert ret["changes"][unit]["new"] is None
     assert apply(host, "api", "worker")["changes"] == {}
     assert host.venv.versions() == {"19.0.0": "19.0.0"}
+
+
+# --- the phases of an upgrade
+
+
+@pytest.fixture
+def upgrading(host):
+    """A host with 18.0.1, whose pillar says 19.0.0 now."""
+    host.venv.use(os.path.basename(host.venv.build("18.0.1")))
+    host.tree["octavia"]["version"] = "2026.2"
+    host.salt["octavia_backup.done"] = lambda saltenv: None
+    host.again()
+    return host
+
+
+def test_the_hop_leads_to_the_virtualenv_of_the_pillar(upgrading):
+    hop = upgrading.hop.facts()
+    assert (hop["old"], hop["new"]) == ("18.0.1", "19.0.0")
+    assert (hop["before"]["octavia"], hop["after"]["octavia"]) == (18, 19)
+    assert hop["packages"] == {"octavia": {"old": "18.0.1", "new": "19.0.0"}}
+    # where a phase stands: the preflight lets it pass, and refuses the same pillar on any other run
+    assert list(upgrading.check._release_faults(None, True)) == []
+    assert len(list(upgrading.check._release_faults(None, False))) == 1
+
+
+def test_what_is_prepared_is_built_and_not_used(upgrading):
+    assert not upgrading.hop.is_prepared()
+    assert upgrading.hop.prepare() == []
+    assert upgrading.built == ["18.0.1", "19.0.0"] and upgrading.hop.is_prepared()
+    assert upgrading.venv.current() == "18.0.1"
+    assert upgrading.hop.note()["packages"] == {"octavia": "18.0.1"}
+    shutil.rmtree(upgrading.opt / "19.0.0")
+    assert not upgrading.hop.is_prepared()
+
+
+def test_the_newest_packages_are_the_other_virtualenv_and_back(upgrading):
+    state = upgrading.state("octavia_upgrade")
+    upgrading.opts["test"] = True
+    plan = state.latest("x")
+    assert (plan["result"], upgrading.venv.current()) == (None, "18.0.1")
+    upgrading.opts["test"] = False
+    ret = state.latest("x")
+    assert (ret["result"], ret["comment"]) == (True, "Octavia 18.0.1 is 19.0.0 now")
+    assert ret["changes"] == plan["changes"] == {"octavia": {"old": "18.0.1", "new": "19.0.0"}}
+    assert upgrading.release.installed() == "19.0.0"
+    again = state.latest("x")
+    assert (again["result"], again["changes"]) == (True, {})
+    way = upgrading.hop.packages_of_before()
+    assert way == {"octavia": {"old": "19.0.0", "new": "18.0.1", "file": f"{upgrading.opt}/18.0.1"}}
+    upgrading.restore.packages()
+    assert upgrading.venv.current() == upgrading.release.installed() == "18.0.1"
+
+
+def test_a_virtualenv_of_before_that_is_gone_is_told(upgrading):
+    upgrading.state("octavia_upgrade").latest("x")
+    shutil.rmtree(upgrading.opt / "18.0.1")
+    upgrading.salt["octavia_db.is_primary"] = lambda saltenv: False
+    assert upgrading.restore.plan()["faults"] == ["Not saved, and not to be had any more: octavia 18.0.1"]
