@@ -1,9 +1,9 @@
 """
 OpenStack's APIs, with one session and one token for a Salt run, and one list for each kind of resource.
 
-The requests run in the host's Python (``octavia/host/cloud.py``, which also knows the kinds of resources and how each
-API calls them). Resources go in and out as the APIs have them, without the name around them: ``{"name": "amphora",
-"os-flavor-access:is_public": false}``.
+The requests run in the host's Python (``octavia/host/cloud.py``; ``kinds.py`` beside it knows the kinds of resources
+and how each API calls them). Resources go in and out as the APIs have them, without the name around them: ``{"name":
+"amphora", "os-flavor-access:is_public": false}``.
 
 Who asks is said by ``cloud_name``:
 
