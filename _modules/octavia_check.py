@@ -8,7 +8,6 @@ import difflib
 import ipaddress
 import os
 import re
-import shlex
 import socket
 
 from salt.exceptions import CommandExecutionError
@@ -597,54 +596,5 @@ def probe(
 
         salt-call octavia_check.probe vip_subnet=private-subnet member=10.0.0.5:8080 via='ip netns exec client'
     """
-    value = __salt__["octavia_pillar.values"](saltenv)
-    said = {name.removeprefix("probe:"): val for name, val in value.items() if name.startswith("probe:")}
-    if vip_subnet or vip_network:
-        said.update(vip_subnet=vip_subnet, vip_network=vip_network)
-    if not said.get("vip_subnet") and not said.get("vip_network"):
-        raise CommandExecutionError("octavia:probe:vip_subnet: is not set, nor is octavia:probe:vip_network")
-    vip = {f"vip_{kind}_id": said[f"vip_{kind}"] for kind in ("subnet", "network") if said.get(f"vip_{kind}")}
-    project = project or said.get("project")
-    if project:
-        vip["project_id"] = project
-    via = said.get("via") if via is None else via
-    timeout = said["timeout"] if timeout is None else timeout
-    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or timeout <= 0:
-        raise CommandExecutionError(f"timeout: is {timeout!r}, must be a number of seconds")
-    return __salt__["octavia_probe.run"](
-        vip,
-        port=said["port"],
-        member=_probed_member(member) if member else _said_member(said),
-        via=shlex.split(via) if isinstance(via, str) else via,
-        timeout=timeout,
-        patience=said["patience"],
-        provider=said.get("provider"),
-        cloud_name=cloud_name,
-        test=test,
-        saltenv=saltenv,
-    )
-
-
-def _said_member(said):
-    """What the pillar says of a member; its port by default that of a web server."""
-    if not said.get("member:address"):
-        return None
-    return _member_of(said["member:address"], said["member:port"], said.get("member:subnet"))
-
-
-def _probed_member(member):
-    """What an argument says of a member."""
-    known = ("address", "port", "subnet")
-    if isinstance(member, str):
-        address, _, port = member.rpartition(":")
-        member = {"address": address.strip("[]"), "port": int(port) if port.isdigit() else port}
-    if not isinstance(member, dict) or not set(member) <= set(known) or not _is_address(str(member.get("address"))):
-        raise CommandExecutionError("member: must be address:port, or a mapping of address, port and subnet")
-    port = member.get("port", 80)
-    if not isinstance(port, int) or not 1 <= port <= 65535:
-        raise CommandExecutionError("member: must have a port between 1 and 65535")
-    return _member_of(member["address"], port, member.get("subnet"))
-
-
-def _member_of(address, port, subnet):
-    return {"address": address, "port": port, **({"subnet_id": subnet} if subnet else {})}
+    asked = __salt__["octavia_probe.asked"](vip_subnet, vip_network, member, via, timeout, project, saltenv)
+    return __salt__["octavia_probe.run"](**asked, cloud_name=cloud_name, test=test, saltenv=saltenv)

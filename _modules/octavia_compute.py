@@ -405,7 +405,7 @@ def _nova(method, path, body, cloud_name, saltenv):
 def flavor_present(name, want, project=None, key=None, test=None, cloud_name=None, saltenv=None):
     """
     Ensure that a flavor exists, and that a project may use it if it is private. Returns the same as
-    ``octavia_cloud.present``.
+    ``octavia_ensure.present``.
 
     name
         Its id or name.
@@ -418,7 +418,7 @@ def flavor_present(name, want, project=None, key=None, test=None, cloud_name=Non
         Name or id of the project.
 
     key, test
-        As for ``octavia_cloud.present``.
+        As for ``octavia_ensure.present``.
 
     Raises CommandExecutionError when it has another size: Nova cannot change that.
 
@@ -435,8 +435,8 @@ def flavor_present(name, want, project=None, key=None, test=None, cloud_name=Non
         raise CommandExecutionError(
             f"octavia:manager:controller_worker:amp_flavor_id: Nova has no flavor {name}; leave it out, and one is made"
         )
-    made = __salt__["octavia_cloud.present"](
-        "flavor", have["name"] if have else name, want, initial={"description": __salt__["octavia_cloud.mark"]()},
+    made = __salt__["octavia_ensure.present"](
+        "flavor", have["name"] if have else name, want, initial={"description": __salt__["octavia_ensure.mark"]()},
         key=key, test=test, cloud_name=cloud_name, saltenv=saltenv,
     )  # fmt: skip
     public = have[_PUBLIC] if have else want.get(_PUBLIC, True)
@@ -535,7 +535,7 @@ def keypair_delete(name, user=None, cloud_name=None, saltenv=None):
 
 def keypair_present(name, want, project=None, key=None, test=None, cloud_name=None, saltenv=None):
     """
-    Ensure that a user has a key pair. Returns the same as ``octavia_cloud.present``.
+    Ensure that a user has a key pair. Returns the same as ``octavia_ensure.present``.
 
     name
         Of the key pair.
@@ -548,7 +548,7 @@ def keypair_present(name, want, project=None, key=None, test=None, cloud_name=No
         Not used: a key pair belongs to a user alone.
 
     key, test
-        As for ``octavia_cloud.present``.
+        As for ``octavia_ensure.present``.
 
     Raises CommandExecutionError when the user has another key of that name, and it is not to be replaced.
 
@@ -585,7 +585,7 @@ def keypair_present(name, want, project=None, key=None, test=None, cloud_name=No
 
 def keypair_absent(name, want=None, kind=None, project=None, marked=False, test=None, cloud_name=None, saltenv=None):
     """
-    Ensure that a user has no key pair of that name. Returns the same as ``octavia_cloud.present``.
+    Ensure that a user has no key pair of that name. Returns the same as ``octavia_ensure.present``.
 
     name, want
         As for ``keypair_present``.
@@ -597,7 +597,7 @@ def keypair_absent(name, want=None, kind=None, project=None, marked=False, test=
         Leave one that has another key.
 
     test
-        As for ``octavia_cloud.present``.
+        As for ``octavia_ensure.present``.
 
     CLI Example:
 

@@ -238,13 +238,13 @@ def user_ensured(
     name, want=None, project=None, initial=None, password=None, key=None, test=None, cloud_name=None, saltenv=None
 ):
     """
-    Ensure that a user is there and has this password. Returns what ``octavia_cloud.present`` does.
+    Ensure that a user is there and has this password. Returns what ``octavia_ensure.present`` does.
 
     Keystone shows no password. Whether an existing user has the wanted one is asked, by a request for a token, only
     while a note on this host, which holds a digest, does not say that it was so with this password already.
 
     name, want, initial, key, test, cloud_name
-        As for ``octavia_cloud.present``.
+        As for ``octavia_ensure.present``.
 
     project
         Has no meaning for a user.
@@ -261,7 +261,7 @@ def user_ensured(
     test = __opts__["test"] if test is None else test
     initial = {**(initial or {}), **({"password": password} if password else {})}
     asked = {"cloud_name": cloud_name, "saltenv": saltenv}
-    found = __salt__["octavia_cloud.present"]("user", name, want or {}, initial=initial, key=key, test=test, **asked)
+    found = __salt__["octavia_ensure.present"]("user", name, want or {}, initial=initial, key=key, test=test, **asked)
     if not password:
         return found
     label = f"user {name}"
@@ -296,7 +296,7 @@ def wanted(saltenv=None):
     value = __salt__["octavia_pillar.values"](saltenv)
     if value["resources:enabled"] and not value.get("identity:password"):
         raise CommandExecutionError("octavia:identity:password: is not set")
-    mark = {"description": __salt__["octavia_cloud.mark"]()}
+    mark = {"description": __salt__["octavia_ensure.mark"]()}
     user, project = value["identity:user"], value["identity:tenant"]
     kind = value["resources:identity:service:type"]
     entries = [

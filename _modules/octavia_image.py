@@ -358,7 +358,7 @@ def _is_part(image):
 def image_present(name, want, project=None, key=None, test=None, cloud_name=None, saltenv=None):
     """
     Ensure that an image is in Glance and that it alone has Octavia's tag. Returns the same as
-    ``octavia_cloud.present``.
+    ``octavia_ensure.present``.
 
     name
         Of the image. Older ones may have the same: what tells them apart is the tag.
@@ -372,7 +372,7 @@ def image_present(name, want, project=None, key=None, test=None, cloud_name=None
         Id or name of the project that owns it.
 
     key, test
-        As for ``octavia_cloud.present``.
+        As for ``octavia_ensure.present``.
 
     Raises CommandExecutionError, in one line, when there is no source and no image, a file is not there or has another
     checksum, or Glance has something else than what was sent.
@@ -403,7 +403,7 @@ def image_present(name, want, project=None, key=None, test=None, cloud_name=None
 def image_absent(name, want=None, kind=None, project=None, marked=True, test=None, cloud_name=None, saltenv=None):
     """
     Ensure that no image of ours is there, old ones, kernels and ramdisks included. Images that we have not made stay.
-    Returns the same as ``octavia_cloud.present``.
+    Returns the same as ``octavia_ensure.present``.
 
     name
         For the comment.
@@ -415,7 +415,7 @@ def image_absent(name, want=None, kind=None, project=None, marked=True, test=Non
         Id or name of the project that owns them.
 
     test
-        As for ``octavia_cloud.present``.
+        As for ``octavia_ensure.present``.
 
     CLI Example:
 
@@ -537,7 +537,7 @@ class _Run:
             self.changes[label] = {"old": None, "new": {**fields, "checksum": source["checksum"]}}
             self.have = None if self.test else self.upload(self.name, source, fields, self.found["fill"])
         else:
-            difference = __salt__["octavia_cloud.difference"](have, {**fields, "name": self.name})
+            difference = __salt__["octavia_ensure.difference"](have, {**fields, "name": self.name})
             fixed = [name for name in ("disk_format", "container_format") if name in difference]
             if fixed:
                 raise CommandExecutionError(
@@ -572,7 +572,7 @@ class _Run:
             raise CommandExecutionError(
                 f"{at}: {path} has the checksum {algorithm}:{found[algorithm]}, not {source['checksum']}"
             )
-        marks = {"description": __salt__["octavia_cloud.mark"](), CHECKSUM: source["checksum"]}
+        marks = {"description": __salt__["octavia_ensure.mark"](), CHECKSUM: source["checksum"]}
         image = waiting or image_create(name, {**fields, **marks}, self.owner, **self.asked)
         if waiting:
             image_update(image["id"], {**fields, "name": name}, **self.asked)

@@ -51,7 +51,7 @@ def due(saltenv=None):
 def present(name, want=None, project=None, key=None, test=None, cloud_name=None, saltenv=None):
     """
     Ensure that the image is there and up to date, with its checksum beside it in ``<path>.sha256`` and the log of its
-    build in ``<path>.log``. Returns ``changes``, ``comment`` and ``id`` as ``octavia_cloud.present`` does.
+    build in ``<path>.log``. Returns ``changes``, ``comment`` and ``id`` as ``octavia_ensure.present`` does.
 
     name
         Its path, as the pillar has it.

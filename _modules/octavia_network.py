@@ -185,7 +185,7 @@ def wanted(saltenv=None):
     """
     value = __salt__["octavia_pillar.values"](saltenv)
     get = lambda name: value.get(f"resources:network:{name}")  # noqa: E731
-    project, initial = value["identity:tenant"], {"description": __salt__["octavia_cloud.mark"]()}
+    project, initial = value["identity:tenant"], {"description": __salt__["octavia_ensure.mark"]()}
     network, subnet = get("name"), get("subnet:name")
     own = {"project": project, "initial": initial}
     key = "octavia:resources:network"

@@ -89,7 +89,7 @@ def of_health_managers(cloud_name=None, saltenv=None, **scope):
 def present(address=None, saltenv=None):
     """
     Ensure that this host has its port: in the management network, bound to this host, owned by the health manager, in
-    its security group. Returns what ``octavia_cloud.present`` does.
+    its security group. Returns what ``octavia_ensure.present`` does.
 
     address
         The one that it must have; Neutron's choice by default.
@@ -119,7 +119,7 @@ def present(address=None, saltenv=None):
         "network_id": ["network", network["id"] if network else value["resources:network:name"]],
         "security_groups": [["security_group", group, project]],
     }
-    return __salt__["octavia_cloud.present"](
+    return __salt__["octavia_ensure.present"](
         "port", name(saltenv), want, project=project, refs=refs, key="octavia:resources:network:name", saltenv=saltenv
     )
 

@@ -13,7 +13,7 @@ def plan(service, saltenv=None):
     Return what is wanted of one service, from the pillar alone, in the order in which it is made, as a list of dicts:
 
     kind, name, want, project, refs, initial, exact, key
-        As for ``octavia_cloud.present``; what is not said is left out.
+        As for ``octavia_ensure.present``; what is not said is left out.
 
     function
         The one that ensures it, where that is another one. It takes ``name``, ``want``, ``project``, ``initial`` and
@@ -61,7 +61,7 @@ def faults(saltenv=None):
 
 def ensure(entry, test=True, saltenv=None):
     """
-    Ensure one entry of a plan, and return what ``octavia_cloud.present`` does.
+    Ensure one entry of a plan, and return what ``octavia_ensure.present`` does.
 
     entry
         As ``plan`` has it.
@@ -82,13 +82,13 @@ def ensure(entry, test=True, saltenv=None):
         del entry["kind"]
     if secret:
         entry["password"] = value[secret]
-    function = function or "octavia_cloud.present"
+    function = function or "octavia_ensure.present"
     return __salt__[function](**entry, test=test, cloud_name=value["resources:cloud"], saltenv=saltenv)
 
 
 def remove(entry, test=True, saltenv=None):
     """
-    Take away what one entry of a plan has made, and leave what was there before. Returns what ``octavia_cloud.absent``
+    Take away what one entry of a plan has made, and leave what was there before. Returns what ``octavia_ensure.absent``
     does.
 
     entry, test
@@ -101,7 +101,7 @@ def remove(entry, test=True, saltenv=None):
         salt-call octavia_resources.remove '{kind: role, name: load-balancer_member, want: {}}'
     """
     fields = {name: entry[name] for name in ("kind", "name", "want", "project", "refs") if name in entry}
-    function = entry.get("gone", "octavia_cloud.absent")
+    function = entry.get("gone", "octavia_ensure.absent")
     cloud = __salt__["octavia_pillar.values"](saltenv)["resources:cloud"]
     return __salt__[function](**fields, marked=True, test=test, cloud_name=cloud, saltenv=saltenv)
 

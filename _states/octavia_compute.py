@@ -57,7 +57,7 @@ def flavor_absent(name, cloud_name=None):
             - name: m1.amphora
             - cloud_name: admin_identity
     """
-    return _seen_to(name, "octavia_cloud.absent", "flavor", name, cloud_name=cloud_name)
+    return _seen_to(name, "octavia_ensure.absent", "flavor", name, cloud_name=cloud_name)
 
 
 def keypair_present(name, public_key, user, replace=False, cloud_name=None):
@@ -111,4 +111,4 @@ def keypair_absent(name, user, cloud_name=None):
 
 
 def _seen_to(name, function, *args, **kwargs):
-    return __salt__["octavia_cloud.seen_to"](name, function, *args, **kwargs, test=__opts__["test"], saltenv=__env__)
+    return __salt__["octavia_ensure.seen_to"](name, function, *args, **kwargs, test=__opts__["test"], saltenv=__env__)

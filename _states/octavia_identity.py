@@ -39,7 +39,7 @@ def project_absent(name, cloud_name=None):
           octavia_identity.project_absent:
             - name: old
     """
-    return _seen_to(name, "octavia_cloud.absent", "project", name, cloud_name=cloud_name)
+    return _seen_to(name, "octavia_ensure.absent", "project", name, cloud_name=cloud_name)
 
 
 def user_present(name, password_key=None, enabled=True, description=None, cloud_name=None):
@@ -85,7 +85,7 @@ def user_absent(name, cloud_name=None):
           octavia_identity.user_absent:
             - name: old
     """
-    return _seen_to(name, "octavia_cloud.absent", "user", name, cloud_name=cloud_name)
+    return _seen_to(name, "octavia_ensure.absent", "user", name, cloud_name=cloud_name)
 
 
 def role_present(name, description=None, cloud_name=None):
@@ -120,7 +120,7 @@ def role_absent(name, cloud_name=None):
           octavia_identity.role_absent:
             - name: old
     """
-    return _seen_to(name, "octavia_cloud.absent", "role", name, cloud_name=cloud_name)
+    return _seen_to(name, "octavia_ensure.absent", "role", name, cloud_name=cloud_name)
 
 
 def role_assignment_present(name, user, project, cloud_name=None):
@@ -141,7 +141,7 @@ def role_assignment_present(name, user, project, cloud_name=None):
             - user: octavia
             - project: service
     """
-    return _seen_to(name, "octavia_cloud.present", *_assignment(name, user, project), cloud_name=cloud_name)
+    return _seen_to(name, "octavia_ensure.present", *_assignment(name, user, project), cloud_name=cloud_name)
 
 
 def role_assignment_absent(name, user, project, cloud_name=None):
@@ -159,7 +159,7 @@ def role_assignment_absent(name, user, project, cloud_name=None):
             - user: octavia
             - project: service
     """
-    return _seen_to(name, "octavia_cloud.absent", *_assignment(name, user, project), cloud_name=cloud_name)
+    return _seen_to(name, "octavia_ensure.absent", *_assignment(name, user, project), cloud_name=cloud_name)
 
 
 def service_present(name, type, enabled=True, description=None, cloud_name=None):
@@ -199,7 +199,7 @@ def service_absent(name, type, cloud_name=None):
             - name: octavia
             - type: load-balancer
     """
-    return _seen_to(name, "octavia_cloud.absent", "service", type, {"type": type}, cloud_name=cloud_name)
+    return _seen_to(name, "octavia_ensure.absent", "service", type, {"type": type}, cloud_name=cloud_name)
 
 
 def endpoint_present(name, interface, region, url, cloud_name=None):
@@ -226,7 +226,7 @@ def endpoint_present(name, interface, region, url, cloud_name=None):
     """
     want, refs = {"interface": interface, "region_id": region, "url": url}, {"service_id": ["service", name]}
     label = f"{name} {interface}"
-    return _seen_to(name, "octavia_cloud.present", "endpoint", label, want, refs=refs, cloud_name=cloud_name)
+    return _seen_to(name, "octavia_ensure.present", "endpoint", label, want, refs=refs, cloud_name=cloud_name)
 
 
 def endpoint_absent(name, interface, region, cloud_name=None):
@@ -246,7 +246,7 @@ def endpoint_absent(name, interface, region, cloud_name=None):
     """
     want, refs = {"interface": interface, "region_id": region}, {"service_id": ["service", name]}
     label = f"{name} {interface}"
-    return _seen_to(name, "octavia_cloud.absent", "endpoint", label, want, refs=refs, cloud_name=cloud_name)
+    return _seen_to(name, "octavia_ensure.absent", "endpoint", label, want, refs=refs, cloud_name=cloud_name)
 
 
 def _assignment(role, user, project):
@@ -257,8 +257,8 @@ def _assignment(role, user, project):
 def _present(kind, name, want, description, cloud_name):
     if description is not None:
         want["description"] = description
-    return _seen_to(name, "octavia_cloud.present", kind, name, want, cloud_name=cloud_name)
+    return _seen_to(name, "octavia_ensure.present", kind, name, want, cloud_name=cloud_name)
 
 
 def _seen_to(name, function, *args, **kwargs):
-    return __salt__["octavia_cloud.seen_to"](name, function, *args, **kwargs, test=__opts__["test"], saltenv=__env__)
+    return __salt__["octavia_ensure.seen_to"](name, function, *args, **kwargs, test=__opts__["test"], saltenv=__env__)

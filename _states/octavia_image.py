@@ -79,4 +79,4 @@ def image_absent(name, project=None, cloud_name=None):
 
 
 def _seen_to(name, function, *args, **kwargs):
-    return __salt__["octavia_cloud.seen_to"](name, function, *args, **kwargs, test=__opts__["test"], saltenv=__env__)
+    return __salt__["octavia_ensure.seen_to"](name, function, *args, **kwargs, test=__opts__["test"], saltenv=__env__)

@@ -336,19 +336,19 @@ def quota_present(name, quotas, cloud_name=None):
             - name: service
             - quotas: {port: {at_least: 500}}
     """
-    return _seen_to(name, "octavia_cloud.present", "network_quota", name, quotas, cloud_name=cloud_name)
+    return _seen_to(name, "octavia_ensure.present", "network_quota", name, quotas, cloud_name=cloud_name)
 
 
 def _present(kind, name, want, project, cloud_name, refs=None, exact=False, **also):
     want = {**__salt__["octavia_network.neutrons"](want), **also}
     return _seen_to(
-        name, "octavia_cloud.present", kind, name, want, project, refs=refs, exact=exact, cloud_name=cloud_name
+        name, "octavia_ensure.present", kind, name, want, project, refs=refs, exact=exact, cloud_name=cloud_name
     )  # fmt: skip
 
 
 def _absent(kind, name, project, cloud_name):
-    return _seen_to(name, "octavia_cloud.absent", kind, name, project=project, cloud_name=cloud_name)
+    return _seen_to(name, "octavia_ensure.absent", kind, name, project=project, cloud_name=cloud_name)
 
 
 def _seen_to(name, function, *args, **kwargs):
-    return __salt__["octavia_cloud.seen_to"](name, function, *args, **kwargs, test=__opts__["test"], saltenv=__env__)
+    return __salt__["octavia_ensure.seen_to"](name, function, *args, **kwargs, test=__opts__["test"], saltenv=__env__)

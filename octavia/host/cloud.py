@@ -5,7 +5,7 @@ OpenStack's APIs: for each login one session, one token and one list per kind of
 and ``interface``, by which services are found in Keystone's catalogue. Somebody else: ``cloud``, the name of an entry
 of clouds.yaml, or such an entry as a mapping.
 
-Addresses come from the catalogue alone, and versions of APIs are those of ``_SERVICES``: nothing is discovered. A
+Addresses come from the catalogue alone, and versions of APIs are those of ``kinds.SERVICES``: nothing is discovered. A
 question is repeated where the answer is lost or says "later"; what makes something new is not, before a look at what
 is there.
 """
@@ -19,6 +19,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from keystoneauth1 import exceptions, loading
 from keystoneauth1.session import Session
 
+kinds = load("kinds")  # noqa: F821 the worker gives its load() to what it loads
+
 # Seconds for one answer, where nobody says another number.
 TIMEOUT = 20
 # Seconds before each repetition; an answer that did not come in time is waited for once more only.
@@ -28,104 +30,6 @@ LONGEST = 10
 LATER = (429, 500, 502, 503, 504)
 # Letters of an API's own words that a line may hold.
 WORDS = 300
-
-# Services by type: what they are called, and the version of the API, as its address has it.
-_SERVICES = {
-    "identity": ("Keystone", "v3"),
-    "network": ("Neutron", "v2.0"),
-    "compute": ("Nova", "v2.1"),
-    "image": ("Glance", "v2"),
-    "load-balancer": ("The load-balancing API", "v2.0"),
-}
-
-
-class _Kind:
-    """
-    How an API calls one kind of resource.
-
-    service, path, one, many
-        Type of the service, path of the list, and the names around a resource and around a list in JSON.
-
-    same
-        Fields besides the name that two resources of one name differ in; without a name at all, if it starts so.
-
-    query, microversion
-        What a list is always asked with; what every request of the kind is.
-
-    asked
-        Fields by which a list may be restricted, where the API calls them otherwise.
-
-    single
-        There is no list: one of them for each id, read at ``path/id``.
-
-    update
-        Method by which fields are changed.
-
-    owner
-        The field that holds the project; none by default for what belongs to no project.
-
-    narrow
-        Whether a search by name has the API search, because a list of them all may be endless.
-    """
-
-    def __init__(self, service, path, one, many=None, same=("name",), query=(), asked=(), microversion=None,
-                 listed=None, single=False, update="PUT", owner=None, narrow=False):  # fmt: skip
-        self.service, self.path, self.one, self.many = service, path, one, many or f"{one}s"
-        self.same, self.query, self.asked = same, dict(query), dict(asked)
-        self.microversion, self.listed, self.single, self.update = microversion, listed or path, single, update
-        self.owner = owner or ("project_id" if service in ("network", "load-balancer") else None)
-        self.narrow = narrow
-
-
-# Microversion of Nova: since 2.55 a flavor has a description, since 2.61 a list of flavors holds their extra specs.
-_NOVA = "2.61"
-
-_KINDS = {
-    "domain": _Kind("identity", "/domains", "domain", update="PATCH"),
-    "project": _Kind("identity", "/projects", "project", same=("name", "domain_id"), update="PATCH", narrow=True),
-    "user": _Kind("identity", "/users", "user", same=("name", "domain_id"), update="PATCH", narrow=True),
-    "role": _Kind("identity", "/roles", "role", update="PATCH"),
-    "role_assignment": _Kind(
-        "identity", "/role_assignments", "role_assignment", same=("role_id", "user_id", "project_id"),
-        asked={"role_id": "role.id", "user_id": "user.id", "project_id": "scope.project.id"},
-    ),
-    "service": _Kind("identity", "/services", "service", same=("name", "type"), update="PATCH"),
-    "endpoint": _Kind(
-        "identity", "/endpoints", "endpoint", same=("service_id", "interface", "region_id"), update="PATCH"
-    ),
-    "network": _Kind("network", "/networks", "network", same=("name", "project_id")),
-    "subnet": _Kind("network", "/subnets", "subnet", same=("name", "network_id")),
-    "port": _Kind("network", "/ports", "port", same=("name", "network_id")),
-    "router": _Kind("network", "/routers", "router", same=("name", "project_id")),
-    "security_group": _Kind("network", "/security-groups", "security_group", same=("name", "project_id")),
-    "security_group_rule": _Kind(
-        "network", "/security-group-rules", "security_group_rule",
-        same=("security_group_id", "direction", "ethertype", "protocol", "port_range_min", "port_range_max",
-              "remote_ip_prefix", "remote_group_id"),
-    ),
-    "agent": _Kind("network", "/agents", "agent"),
-    "network_quota": _Kind("network", "/quotas", "quota", single=True),
-    "flavor": _Kind(
-        "compute", "/flavors", "flavor", listed="/flavors/detail", query={"is_public": "None"}, microversion=_NOVA
-    ),
-    "keypair": _Kind("compute", "/os-keypairs", "keypair", same=("name", "user_id"), microversion=_NOVA),
-    "server": _Kind(
-        "compute", "/servers", "server", listed="/servers/detail", same=("name", "tenant_id"), microversion=_NOVA,
-        owner="tenant_id",
-    ),
-    "compute_quota": _Kind("compute", "/os-quota-sets", "quota_set", single=True, microversion=_NOVA),
-    # the address of Cinder has the project of who asks in it, whatever version it is
-    "volume_quota": _Kind("block-storage", "/os-quota-sets", "quota_set", single=True),
-    # Glance lists 25 of them when it is not asked for more
-    "image": _Kind(
-        "image", "/images", None, "images", same=("name", "owner"), query={"limit": 1000}, update="PATCH", owner="owner"
-    ),
-    "loadbalancer": _Kind("load-balancer", "/lbaas/loadbalancers", "loadbalancer", same=("name", "project_id")),
-    "listener": _Kind("load-balancer", "/lbaas/listeners", "listener", same=("name", "project_id")),
-    "pool": _Kind("load-balancer", "/lbaas/pools", "pool", same=("name", "project_id")),
-    "healthmonitor": _Kind("load-balancer", "/lbaas/healthmonitors", "healthmonitor", same=("name", "project_id")),
-    "amphora": _Kind("load-balancer", "/octavia/amphorae", "amphora", "amphorae"),
-}  # fmt: skip
 
 _clouds = {}
 
@@ -212,7 +116,7 @@ def request(login, service, method, path, body=None, microversion=None):
     answer = cloud.json(service, method, path, body, microversion)
     if method != "GET":
         # nobody knows what it has changed
-        cloud.forget(*(name for name, kind in _KINDS.items() if kind.service == service))
+        cloud.forget(*kinds.of(service))
     return answer
 
 
@@ -221,7 +125,7 @@ def upload(login, service, path, file, content_type="application/octet-stream"):
     cloud = _cloud(login)
     with open(file, "rb") as stream:
         cloud.send(service, "PUT", path, data=stream, headers={"Content-Type": content_type})
-    cloud.forget(*(name for name, kind in _KINDS.items() if kind.service == service))
+    cloud.forget(*kinds.of(service))
 
 
 def authenticates(login, user, password):
@@ -273,9 +177,9 @@ def _cloud(login):
 
 def _kind(name):
     try:
-        return _KINDS[name]
+        return kinds.KINDS[name]
     except KeyError:
-        raise CloudError(f"{name} is no kind of resource; known: {', '.join(sorted(_KINDS))}") from None
+        raise CloudError(f"{name} is no kind of resource; known: {', '.join(sorted(kinds.KINDS))}") from None
 
 
 class Cloud:
@@ -391,7 +295,7 @@ class Cloud:
         return self.urls[service]
 
     def _address(self, service):
-        url, version = self.url(service), _SERVICES.get(service, (None, None))[1]
+        url, version = self.url(service), kinds.SERVICES.get(service, (None, None))[1]
         if not version:
             return url
         # a project's id may follow (Nova); it says nothing that the token does not
@@ -438,7 +342,7 @@ class Cloud:
         return answer
 
     def _who(self, service, url=True):
-        name = _SERVICES.get(service, (f"The {service} API",))[0]
+        name = kinds.SERVICES.get(service, (f"The {service} API",))[0]
         return f"{name} at {self.url(service)}" if url else name
 
     def _repeated(self, once, who, url, silent, rights, unsafe=False, what=None):
@@ -542,8 +446,8 @@ class Cloud:
             path = kind.listed + (f"?{urlencode(query, doseq=True)}" if query else "")
             answer = self.json(kind.service, "GET", path, None, kind.microversion)
             page = answer[kind.many]
-            found += [{**scope, **_plain(kind, each)} for each in page]
-            following = _next(kind, answer)
+            found += [{**scope, **kind.plain(each)} for each in page]
+            following = kind.following(answer)
             # the address in a link may be one that only the service itself knows: its question is what counts
             marker = following and dict(parse_qsl(urlsplit(following).query)).get("marker")
             if not page or not marker or marker in seen:
@@ -567,7 +471,7 @@ class Cloud:
             if exc.status == 404:
                 return None
             raise
-        found = _plain(kind, answer[kind.one] if kind.one else answer)
+        found = kind.plain(answer[kind.one] if kind.one else answer)
         self.lists[(name, json.dumps({"id": id}))] = [found]
         return found
 
@@ -624,7 +528,7 @@ class Cloud:
         return found["id"]
 
     def create(self, kind, name, body):
-        body, apart = _apart(kind, body)
+        body, apart = kind.apart(body)
         known = {each["id"] for (of, _), found in self.lists.items() if of == name for each in found}
         for pause in (*PAUSES, None):
             try:
@@ -647,9 +551,9 @@ class Cloud:
         if name == "role_assignment":
             path = f"/projects/{body['project_id']}/users/{body['user_id']}/roles/{body['role_id']}"
             self.send(kind.service, "PUT", path)
-            return {**body, "id": _assignment(body)}
+            return {**body, "id": kinds.assignment(body)}
         answer = self.json(kind.service, "POST", kind.path, {kind.one: body} if kind.one else body, kind.microversion)
-        return {**_sent(kind, body), **_plain(kind, answer[kind.one] if kind.one else answer)}
+        return {**kind.sent(body), **kind.plain(answer[kind.one] if kind.one else answer)}
 
     def _made_all_the_same(self, kind, name, body, known, slow):
         """What a POST has made whose answer was lost, if it has; slow: it is worth waiting for."""
@@ -673,26 +577,19 @@ class Cloud:
         return found[0] if found else None
 
     def update(self, kind, name, id, body):
-        body, apart = _apart(kind, body)
+        body, apart = kind.apart(body)
         changed = {}
         if name == "role_assignment":
             raise CloudError("A role is assigned or not: there is nothing to change")
         if body:
             if kind.service == "image":
-                # Glance takes a list of steps; a property that is None goes
-                patch = [
-                    {"op": "remove", "path": f"/{_pointer(field)}"} if value is None
-                    else {"op": "add", "path": f"/{_pointer(field)}", "value": value}
-                    for field, value in body.items()
-                ]  # fmt: skip
                 headers = {"Content-Type": "application/openstack-images-v2.1-json-patch"}
-                answer = self.send(
-                    kind.service, "PATCH", f"{kind.path}/{id}", patch, headers=headers
-                ).json()  # fmt: skip
+                steps = kinds.steps(body)
+                answer = self.send(kind.service, "PATCH", f"{kind.path}/{id}", steps, headers=headers).json()
             else:
                 path = f"{kind.path}/{id}"
                 answer = self.json(kind.service, kind.update, path, {kind.one: body}, kind.microversion)[kind.one]
-            changed = {"id": id, **_sent(kind, body), **_plain(kind, answer)}
+            changed = {"id": id, **kind.sent(body), **kind.plain(answer)}
         if "tags" in apart:
             self.send(kind.service, "PUT", f"{kind.path}/{id}/tags", {"tags": apart["tags"]})
             changed["tags"] = apart["tags"]
@@ -756,61 +653,7 @@ class Cloud:
             del self.lists[key]
 
 
-# --- what APIs do differently
-
-
-def _plain(kind, item):
-    """A resource as one flat dict that has an id."""
-    if kind.one == "keypair":
-        item = item.get("keypair", item)
-        return {"id": item["name"], **item, **({} if "id" not in item else {"id": item["name"]})}
-    if kind.one == "role_assignment":
-        scope = item.get("scope", {})
-        flat = {
-            "role_id": item.get("role", {}).get("id"),
-            "user_id": item.get("user", {}).get("id"),
-            "group_id": item.get("group", {}).get("id"),
-            "project_id": scope.get("project", {}).get("id"),
-            "domain_id": scope.get("domain", {}).get("id"),
-        }
-        return {**flat, "id": _assignment(flat)}
-    found = {field: value for field, value in item.items() if field != "links"}
-    if kind.one == "router":
-        found["external_network_id"] = (item.get("external_gateway_info") or {}).get("network_id")
-    return found
-
-
-def _assignment(fields):
-    return "/".join(str(fields.get(field)) for field in ("project_id", "user_id", "role_id"))
-
-
-def _sent(kind, body):
-    """Fields that were sent and do not come back."""
-    return {"user_id": body["user_id"]} if kind.one == "keypair" and body.get("user_id") else {}
-
-
-def _apart(kind, body):
-    """A body without the fields that are set by requests of their own, and those fields."""
-    apart = {"network": ["tags"], "compute": ["extra_specs"]}.get(kind.service, [])
-    apart = {field: body[field] for field in apart if field in body}
-    rest = {field: value for field, value in body.items() if field not in apart}
-    if kind.one == "router" and "external_network_id" in rest:
-        rest["external_gateway_info"] = {"network_id": rest.pop("external_network_id")}
-    return rest, apart
-
-
-def _pointer(field):
-    return field.replace("~", "~0").replace("/", "~1")
-
-
-def _next(kind, answer):
-    """The link to the next page, None behind the last."""
-    if kind.service == "identity":
-        return (answer.get("links") or {}).get("next")
-    if kind.service == "image":
-        return answer.get("next")
-    links = answer.get(f"{kind.many}_links") or ()
-    return next((link["href"] for link in links if link.get("rel") == "next"), None)
+# --- answers and their words
 
 
 def _words(answer):

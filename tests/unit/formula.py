@@ -34,6 +34,7 @@ MODULES = (
     "octavia_service",
     "octavia_x509",
     "octavia_cloud",
+    "octavia_ensure",
     "octavia_identity",
     "octavia_network",
     "octavia_resources",

@@ -177,9 +177,10 @@ def fake():
 @pytest.fixture
 def cloud(monkeypatch):
     """octavia/host/cloud.py, in no hurry to wait."""
-    spec = importlib.util.spec_from_file_location("octavia_host_cloud", ROOT / "octavia" / "host" / "cloud.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    spec = importlib.util.spec_from_file_location("worker", ROOT / "octavia" / "host" / "worker.py")
+    worker = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(worker)
+    module = worker.load("cloud")
     monkeypatch.setattr(module.time, "sleep", lambda seconds: None)
     return module
 

@@ -173,7 +173,7 @@ def seen_to(host, test=False):
             function = getattr(host.compute, entry["function"].partition(".")[2])
             answer = function(*given, key=entry["key"], test=test)
         else:
-            answer = host.cloud.present(entry["kind"], *given, key=entry["key"], test=test)
+            answer = host.ensure.present(entry["kind"], *given, key=entry["key"], test=test)
         found.update(answer["changes"])
     return found
 
@@ -195,7 +195,7 @@ def test_an_empty_pillar_makes_a_private_flavor_and_quotas_and_no_key_pair(host)
         },
     }  # fmt: skip
     (flavor,) = host.cloud_side.of("flavor")
-    assert flavor["description"] == host.cloud.mark() and host.cloud_side.access == {flavor["id"]: [PROJECT]}
+    assert flavor["description"] == host.ensure.mark() and host.cloud_side.access == {flavor["id"]: [PROJECT]}
     host.cloud_side.calls.clear()
     assert seen_to(host) == {} and host.cloud_side.calls == []
 

@@ -29,7 +29,7 @@ class Cloud:
         host.salt.update({
             "octavia_cloud.find": self.find,
             "octavia_cloud.resources": lambda kind, saltenv=None, **scope: SUBNETS,
-            "octavia_cloud.present": self.present,
+            "octavia_ensure.present": self.present,
             "octavia_cloud.delete": lambda kind, id, saltenv=None: self.deleted.append(id),
         })  # fmt: skip
 

@@ -57,7 +57,7 @@ def test_no_secret_is_in_a_plan(make):
 
 def said(host, group):
     rules = entries(host, "network")[f"security_group {group}"]["want"]["rules"]
-    return [host.cloud._said(host.cloud._rule(each)) for each in rules]
+    return [host.ensure._said(host.ensure._rule(each)) for each in rules]
 
 
 def test_amphorae_are_reached_from_the_management_network_alone(make):
@@ -254,7 +254,7 @@ def user(make):
         host, asked = make(), []
         host.opts["test"] = test
         change = {} if there else {"user octavia": {"old": None, "new": {}}}
-        host.salt["octavia_cloud.present"] = lambda *args, test, **kwargs: {
+        host.salt["octavia_ensure.present"] = lambda *args, test, **kwargs: {
             "changes": copy.deepcopy(change), "comment": "", "id": None if test and not there else "u1"
         }  # fmt: skip
         host.salt["octavia_cloud.authenticates"] = lambda *args, **kwargs: asked.append("login") or right

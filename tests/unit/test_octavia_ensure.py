@@ -52,7 +52,7 @@ def make(tmp_path):
     def build(**there):
         host, cloud = Host(tmp_path, changed(shared())), Cloud(**there)
         host.salt["octavia_host.call"] = cloud
-        return host.cloud, cloud
+        return host.ensure, cloud
 
     return build
 
