@@ -29,6 +29,9 @@ _PROPERTIES = (
 )
 
 
+# Seconds that systemd leaves a worker beyond those that Octavia gives its jobs to end.
+_SPARE = 30
+
 # Seconds for which the log of a service tells of the start that has just failed.
 _FRESH = 60
 # What oslo.log writes before a line, and the last line of a traceback.
@@ -192,8 +195,11 @@ def drop_in(unit, saltenv=None):
 
         salt-call octavia_service.drop_in octavia-worker
     """
-    path = f"{__salt__['octavia_pillar.settings']()['unit_dir']}/{unit}.service.d/salt.conf"
-    wanted = __salt__["cp.cache_file"]("salt://octavia/files/octavia-service.conf", saltenv)
+    settings = __salt__["octavia_pillar.settings"]()
+    path = f"{settings['unit_dir']}/{unit}.service.d/salt.conf"
+    worker = unit == settings["units"]["worker"]
+    name = "octavia-worker.conf" if worker else "octavia-service.conf"
+    wanted = __salt__["cp.cache_file"](f"salt://octavia/files/{name}", saltenv)
     texts = []
     for name in (path, wanted):
         try:
@@ -201,6 +207,9 @@ def drop_in(unit, saltenv=None):
                 texts.append(stream.read())
         except FileNotFoundError:
             texts.append(None)
+    if worker and texts[1]:
+        seconds = settings["manager"]["graceful_shutdown_timeout"] + _SPARE
+        texts[1] = texts[1].replace("@seconds@", str(seconds))
     return path, *texts
 
 

@@ -427,3 +427,11 @@ def test_the_drop_in_is_written_once_and_systemd_reads_it(host):
     assert host.systemd.orders == ["daemon-reload"]
     assert host.service.drop_in(WORKER) == (path, new, new)
     assert oct(os.stat(path).st_mode)[-3:] == "644"
+
+
+def test_only_a_worker_may_take_its_time_to_stop(host):
+    """A health manager that is stopped right after its start never ends by itself."""
+    assert "TimeoutStopSec=330\n" in host.service.drop_in(WORKER)[2]
+    host.tree["octavia"]["manager"]["graceful_shutdown_timeout"] = 600
+    assert "TimeoutStopSec=630\n" in host.service.drop_in(WORKER)[2]
+    assert "TimeoutStopSec" not in host.service.drop_in("octavia-health-manager")[2]
