@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import time
+import urllib.parse
 
 from salt.exceptions import CommandExecutionError
 
@@ -461,7 +462,17 @@ def _logged(path):
     except OSError:
         return ""
     texts = (_PREFIX.sub("", line).strip() for line in reversed(lines))
-    return next((text for text in texts if _ERROR.match(text)), "")
+    return _without_secrets(next((text for text in texts if _ERROR.match(text)), ""))
+
+
+def _without_secrets(text):
+    """What a service says of a URL that it cannot read may have a password in it."""
+    keys, value = __salt__["octavia_pillar.data"]()["conf"]["keys"], __salt__["octavia_pillar.values"]()
+    secrets = {str(said) for key, said in value.items() if keys[key].get("secret") and isinstance(said, str) and said}
+    for secret in sorted(secrets, key=len, reverse=True):
+        for spelling in (secret, urllib.parse.quote(secret, safe="")):
+            text = text.replace(spelling, "(hidden)")
+    return text
 
 
 def _telling(lines):

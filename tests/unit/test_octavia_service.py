@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.parse
 
 import pytest
 from formula import Host, changed, pillar, shared
@@ -360,6 +361,18 @@ def test_the_journals_own_error_goes_first(host, logs):
     logs.write_text(LOG)
     host.systemd.journal = "Starting octavia-worker\ncannot bind\n"
     assert _complaint(host) == "systemctl restart octavia-worker failed: cannot bind (journalctl -u octavia-worker)"
+
+
+def test_a_password_in_the_log_is_not_told(host, logs):
+    host.tree["octavia"]["database"]["password"] = password = "se/cret%one"
+    host.again()
+    url = f"mysql+pymysql://octavia:{urllib.parse.quote(password, safe='')}@db"
+    logs.write_text(
+        f"{LOG}2026-11-26 01:00:02.1 4711 ERROR x [-] sqlalchemy.exc.ArgumentError: no URL: {url} {password}\n"
+    )
+    host.systemd.journal = "Starting octavia-worker\n"
+    said = _complaint(host)
+    assert "ArgumentError: no URL: mysql+pymysql://octavia:(hidden)@db (hidden)" in said
 
 
 @pytest.mark.parametrize("case", ["old", "none", "no error", "empty"])
