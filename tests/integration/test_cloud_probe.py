@@ -175,3 +175,35 @@ def test_an_operator_looks_into_an_amphora_as_the_readme_says(controller, standi
     assert controller.run(f"{command} systemctl is-active octavia-agent", timeout=60).stdout.strip() == "active"
     namespaces = controller.run(f"{command} sudo ip netns exec amphora-haproxy ip -brief address", timeout=60).stdout
     assert "10.88.0." in namespaces
+
+
+def heard_of(controller, within):
+    """The one amphora, as soon as a heartbeat of it has come; not one that was made up for it."""
+    deadline = time.monotonic() + within
+    while True:
+        time.sleep(12)
+        found = controller.salt_call("octavia_db.heartbeats").data
+        if len(found) == 1 and found[0]["heard"] is not None and found[0]["heard"] <= 11 and not found[0]["busy"]:
+            return found[0]
+        assert time.monotonic() < deadline, found
+
+
+def test_a_failover_gives_another_amphora_that_is_heard_of(controller, standing):
+    balancer = standing["loadbalancer_id"]
+    path = f"/lbaas/loadbalancers/{balancer}/failover"
+    controller.salt_call("octavia_cloud.request", "load-balancer", "PUT", path)
+    settled = controller.salt_call("octaviav2.settled", "loadbalancer", balancer, "timeout=1200", timeout=1500).data
+    assert settled["provisioning_status"] == "ACTIVE"
+    found = heard_of(controller, 120)
+    assert found["id"] != standing["id"] and found["status"] == "ALLOCATED"
+    assert len(servers(controller)) == 1
+
+
+def test_after_a_power_cut_of_the_controller_heartbeats_return_and_no_amphora_is_failed_over(controller, standing):
+    before = heard_of(controller, 120)
+    controller.power_cycle()
+    after = heard_of(controller, 240)
+    assert (after["id"], after["status"]) == (before["id"], "ALLOCATED")
+    # also when the time is over in which it would have been
+    time.sleep(70)
+    assert heard_of(controller, 60)["id"] == before["id"] and len(servers(controller)) == 1
