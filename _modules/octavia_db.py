@@ -155,9 +155,9 @@ def unsettled(saltenv=None):
 
 def contents(saltenv=None):
     """
-    Return what is in the database, as a dict: ``current``, the revision of its schema or None; ``empty``; ``bytes``,
-    the server's estimate of its data; ``users``, addresses of hosts that have connections of Octavia's account to it.
-    Needs no Octavia.
+    Return what is in the database, as a dict: ``current``, the revision of its schema or None; ``bytes``, the server's
+    estimate of its data; ``users``, addresses of hosts that have connections of Octavia's account to it; and names:
+    ``tables``, and ``views`` and ``triggers``, which somebody else has put there. Needs no Octavia.
 
     CLI Example:
 
