@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 # What dumps, and what loads what that has dumped.
 _TOOLS = (("mariadb-dump", "mariadb"), ("mysqldump", "mysql"))
 _PATH = "/usr/local/bin:/usr/bin:/bin"
+_MEMORY = "/dev/shm"
 # Tables, and nothing else. Routines, events, views and triggers are not Octavia's: its account may read few of them and
 # make fewer, and a restoration must not stop in the middle. It leaves them alone; triggers go with their tables.
 _DUMP = (
@@ -284,14 +285,13 @@ def restore(test=False, saltenv=None):
     note = _note(settings)
     if not note:
         raise CommandExecutionError(
-            f"There is no dump of database {_database(settings)}: octavia.db.backup makes one, and octavia.upgrade"
+            f"There is no dump of database {_database(settings)} on this host: octavia.db.backup makes one"
         )
-    if not test:
-        _tool(1)
-        _nobody_works(settings, saltenv)
     if test:
         with _open_whole(note):
             return note
+    _tool(1)
+    _nobody_works(settings, saltenv)
     with _alone(saltenv) as lock, _open_whole(note) as source:
         _keep(settings, {**note, "restoring": _now()})
         # first: whoever looks at a half restored database must not take it for a migrated one
@@ -616,24 +616,21 @@ class _Run:
         self.name = os.path.basename(command[0])
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 lives as long as the process
         self._moved, self._silent, self._ended = time.monotonic(), False, threading.Event()
-        # No file on a disk: it is gone with the process, whatever ends this one. Tools ignore one that anybody may
-        # write, which it is by default.
-        file = os.memfd_create("octavia-database")
         try:
-            os.fchmod(file, 0o600)
-            os.write(file, options.encode())
-            self.process = subprocess.Popen(
-                [command[0], f"--defaults-file=/dev/fd/{file}", *command[1:]],
-                cwd="/",
-                env={"PATH": _PATH, "LANG": "C.UTF-8"},
-                pass_fds=(file, *inherits),
-                stderr=self._errors,
-                **{"stdin": subprocess.DEVNULL, **streams},
-            )
+            # in memory, and without a name: it is gone with the process, whatever ends this one
+            with tempfile.TemporaryFile(dir=_MEMORY) as file:
+                file.write(options.encode())
+                file.flush()
+                self.process = subprocess.Popen(
+                    [command[0], f"--defaults-file=/dev/fd/{file.fileno()}", *command[1:]],
+                    cwd="/",
+                    env={"PATH": _PATH, "LANG": "C.UTF-8"},
+                    pass_fds=(file.fileno(), *inherits),
+                    stderr=self._errors,
+                    **{"stdin": subprocess.DEVNULL, **streams},
+                )
         except OSError as exc:
             raise CommandExecutionError(f"Cannot run {command[0]}: {exc.strerror}") from exc
-        finally:
-            os.close(file)
         threading.Thread(target=self._watch, daemon=True).start()
 
     def moved(self):

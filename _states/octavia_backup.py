@@ -31,7 +31,7 @@ def taken(name, before_migration=False):
     test = __opts__["test"]
     try:
         plan = __salt__["octavia_backup.plan"](before_migration=before_migration, test=test, saltenv=__env__)
-        if plan["faults"]:
+        if plan["faults"] and not plan["why"]:
             return {**ret, "result": False, "comment": "\n".join(plan["faults"])}
         if not plan["due"]:
             unseen = plan["why"].startswith("To be seen")

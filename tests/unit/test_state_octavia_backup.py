@@ -100,6 +100,11 @@ def test_faults_fail_a_dry_run_too(state, backup, test):
     backup.dump.assert_not_called()
 
 
+def test_faults_of_a_dump_that_is_not_due_are_none(state, backup):
+    backup.plan.return_value.update(due=False, why="kept", faults=["octavia:db:backup:directory: no room"])
+    assert state.taken("dump", before_migration=True)["result"] is True
+
+
 def test_a_dump_that_fails_is_a_failed_state_without_changes(state, backup):
     backup.dump.side_effect = CommandExecutionError("no")
     ret = state.taken("dump")
