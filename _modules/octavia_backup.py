@@ -287,12 +287,13 @@ def restore(test=False, saltenv=None):
         raise CommandExecutionError(
             f"There is no dump of database {_database(settings)} on this host: octavia.db.backup makes one"
         )
-    if test:
-        with _open_whole(note):
+    with contextlib.ExitStack() as stack:
+        source = stack.enter_context(_open_whole(note))
+        if test:
             return note
-    _tool(1)
-    _nobody_works(settings, saltenv)
-    with _alone(saltenv) as lock, _open_whole(note) as source:
+        _tool(1)
+        _nobody_works(settings, saltenv)
+        lock = stack.enter_context(_alone(saltenv))
         _keep(settings, {**note, "restoring": _now()})
         # first: whoever looks at a half restored database must not take it for a migrated one
         __salt__["octavia_db.forget"](saltenv=saltenv)
