@@ -26,10 +26,12 @@ log = logging.getLogger(__name__)
 # What dumps, and what loads what that has dumped.
 _TOOLS = (("mariadb-dump", "mariadb"), ("mysqldump", "mysql"))
 _PATH = "/usr/local/bin:/usr/bin:/bin"
-# Routines and events stay out, and a restoration leaves them alone: no migration touches them, and only who made them
-# may read them. A trigger goes and comes with its table. The dates are in the name.
+_MEMORY = "/dev/shm"
+# Tables, and nothing else. Routines, events, views and triggers are not Octavia's: its account may read few of them and
+# make fewer, and a restoration must not stop in the middle. It leaves them alone; triggers go with their tables.
 _DUMP = (
-    *("--single-transaction", "--quick", "--triggers", "--hex-blob", "--no-tablespaces", "--skip-add-locks"),
+    *("--single-transaction", "--quick", "--skip-triggers", "--hex-blob", "--no-tablespaces", "--skip-add-locks"),
+    # the time is in the name, so that dumps of the same are the same
     *("--max-allowed-packet=1G", "--skip-dump-date"),
 )
 _LOAD = ("--binary-mode", "--connect-timeout=10", "--max-allowed-packet=1G")
@@ -57,6 +59,8 @@ def plan(before_migration=False, test=False, saltenv=None):
         data would fit as they are is asked for.
     faults
         List of lines: why it would fail, with the pillar key.
+    views, triggers
+        Names of those that it would leave out, since they are not Octavia's.
     tool
         What would dump, None for nothing: ``octavia_backup.taken`` installs it.
     due, why
@@ -79,7 +83,8 @@ def plan(before_migration=False, test=False, saltenv=None):
     settings = _settings(saltenv)
     directory = settings["db"]["backup"]["directory"]
     found = {"database": _database(settings), "directory": directory, "revision": None, "release": None}
-    found.update(tool=_tools()[0], empty=None, bytes=None, free=None, faults=[], due=False, why="")
+    found.update(tool=_tools()[0], empty=None, bytes=None, free=None, views=[], triggers=[])
+    found.update(faults=[], due=False, why="")
     try:
         if before_migration and not __salt__["octavia_db.is_primary"](saltenv=saltenv):
             return {**found, "why": "The host with octavia:api:role primary migrates, and dumps before it"}
@@ -90,9 +95,10 @@ def plan(before_migration=False, test=False, saltenv=None):
             return {**found, "why": "No migration is due, or one that begins with nothing, so no dump is needed"}
         whole(saltenv=saltenv)
         there = __salt__["octavia_db.contents"](saltenv=saltenv)
-        found.update(revision=there["current"], empty=there["empty"], bytes=there["bytes"])
+        found.update({name: there[name] for name in ("bytes", "views", "triggers")}, revision=there["current"])
+        found["empty"] = not there["tables"]
         found["release"] = _release(settings, saltenv)
-        if there["empty"]:
+        if found["empty"]:
             return {**found, "why": "The database is empty: there is nothing to dump"}
         found["why"] = (_reason_before if before_migration else _reason_now)(settings, there, schema, saltenv)
         found["due"] = not found["why"]
@@ -141,7 +147,7 @@ def dump(saltenv=None):
             raise CommandExecutionError(f"octavia:db:backup:directory: {directory}: {exc.strerror}") from exc
         _tidy(settings, directory)
         taken, path = _new_name(settings, found)
-        record = {"path": path, "sha256": _write(settings, path)}
+        record = {"path": path, "sha256": _write(settings, path, found["views"])}
         record.update({name: found[name] for name in ("revision", "release", "database")}, taken=taken)
         held = _is_held(settings, found["revision"], saltenv)
         if not held:
@@ -279,22 +285,19 @@ def restore(test=False, saltenv=None):
     note = _note(settings)
     if not note:
         raise CommandExecutionError(
-            f"There is no dump of database {_database(settings)}: octavia.db.backup makes one, and octavia.upgrade"
+            f"There is no dump of database {_database(settings)} on this host: octavia.db.backup makes one"
         )
-    if not test:
-        _tool(1)
-        _nobody_works(settings, saltenv)
     with contextlib.ExitStack() as stack:
-        if not test:
-            stack.enter_context(_alone(saltenv))
         source = stack.enter_context(_open_whole(note))
         if test:
             return note
+        _tool(1)
+        _nobody_works(settings, saltenv)
+        lock = stack.enter_context(_alone(saltenv))
         _keep(settings, {**note, "restoring": _now()})
         # first: whoever looks at a half restored database must not take it for a migrated one
         __salt__["octavia_db.forget"](saltenv=saltenv)
-        __salt__["octavia_host.call"]("db", "drop_all", saltenv=saltenv, server=settings["database"])
-        _load(settings, source)
+        _load(settings, __salt__["octavia_db.contents"](saltenv=saltenv)["tables"], source, lock)
         current = __salt__["octavia_db.contents"](saltenv=saltenv)["current"]
         if current != note["revision"]:
             raise CommandExecutionError(f"{note['path']} has led to revision {current}, not to {note['revision']}")
@@ -459,7 +462,7 @@ def _unlink(path):
 def _alone(saltenv):
     handle = __salt__["octavia_db.alone"](saltenv=saltenv)
     try:
-        yield
+        yield handle
     finally:
         os.close(handle)
 
@@ -481,7 +484,7 @@ class _Digesting:
         self.stream.flush()
 
 
-def _write(settings, path):
+def _write(settings, path, views):
     """Dump into a file that is complete or not there. Returns its SHA-256."""
     tool = _tool(0)
     directory, name = os.path.split(path)
@@ -491,7 +494,7 @@ def _write(settings, path):
         with os.fdopen(handle, "wb") as stream:
             target = _Digesting(stream)
             with gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=target) as packed:
-                _dump_into(packed, settings, tool)
+                _dump_into(packed, settings, tool, views)
             stream.flush()
             os.fsync(stream.fileno())
         os.rename(draft, path)
@@ -509,8 +512,9 @@ def _write(settings, path):
     return target.digest.hexdigest()
 
 
-def _dump_into(stream, settings, tool):
-    with _run(settings, tool, _DUMP, stdout=subprocess.PIPE) as run:
+def _dump_into(stream, settings, tool, views):
+    without = [f"--ignore-table={settings['database']['name']}.{view}" for view in views]
+    with _run(settings, tool, [*_DUMP, *without], stdout=subprocess.PIPE) as run:
         end = b""
         for chunk in iter(lambda: run.process.stdout.read1(_CHUNK), b""):
             run.moved()
@@ -521,9 +525,18 @@ def _dump_into(stream, settings, tool):
         raise CommandExecutionError(f"{os.path.basename(tool)} ended before the dump was complete")
 
 
-def _load(settings, source):
-    with _run(settings, _tool(1), _LOAD, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as run:
+def _load(settings, tables, source, lock):
+    """
+    Drop all tables and load others. The client does both, and inherits the lock: if this run is killed, it may be in
+    the middle of something, which must have come to an end before the next one begins.
+    """
+    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL}
+    with _run(settings, _tool(1), _LOAD, inherits=(lock,), **streams) as run:
         try:
+            # by default a statement waits for a day, for the transaction of somebody who has gone
+            run.process.stdin.write(b"SET SESSION lock_wait_timeout = 30; SET FOREIGN_KEY_CHECKS = 0;\n")
+            for table in tables:
+                run.process.stdin.write(f"DROP TABLE {_name(table)};\n".encode())
             with gzip.GzipFile(fileobj=source, mode="rb") as packed:
                 for chunk in iter(lambda: packed.read(_CHUNK), b""):
                     run.process.stdin.write(chunk)
@@ -593,31 +606,32 @@ def _tool(which):
     return found
 
 
+def _name(name):
+    return "`" + name.replace("`", "``") + "`"
+
+
 class _Run:
     """A tool of the database at work. It is killed when nothing moves for some minutes."""
 
-    def __init__(self, command, options, **streams):
+    def __init__(self, command, options, inherits=(), **streams):
         self.name = os.path.basename(command[0])
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 lives as long as the process
         self._moved, self._silent, self._ended = time.monotonic(), False, threading.Event()
-        # No file on a disk: it is gone with the process, whatever ends this one. Tools ignore one that anybody may
-        # write, which it is by default.
-        file = os.memfd_create("octavia-database")
         try:
-            os.fchmod(file, 0o600)
-            os.write(file, options.encode())
-            self.process = subprocess.Popen(
-                [command[0], f"--defaults-file=/dev/fd/{file}", *command[1:]],
-                cwd="/",
-                env={"PATH": _PATH, "LANG": "C.UTF-8"},
-                pass_fds=(file,),
-                stderr=self._errors,
-                **{"stdin": subprocess.DEVNULL, **streams},
-            )
+            # in memory, and without a name: it is gone with the process, whatever ends this one
+            with tempfile.TemporaryFile(dir=_MEMORY) as file:
+                file.write(options.encode())
+                file.flush()
+                self.process = subprocess.Popen(
+                    [command[0], f"--defaults-file=/dev/fd/{file.fileno()}", *command[1:]],
+                    cwd="/",
+                    env={"PATH": _PATH, "LANG": "C.UTF-8"},
+                    pass_fds=(file.fileno(), *inherits),
+                    stderr=self._errors,
+                    **{"stdin": subprocess.DEVNULL, **streams},
+                )
         except OSError as exc:
             raise CommandExecutionError(f"Cannot run {command[0]}: {exc.strerror}") from exc
-        finally:
-            os.close(file)
         threading.Thread(target=self._watch, daemon=True).start()
 
     def moved(self):

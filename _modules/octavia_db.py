@@ -20,7 +20,7 @@ from salt.exceptions import CommandExecutionError
 log = logging.getLogger(__name__)
 
 # MySQL's error numbers, and the key of octavia:database that is to be looked at.
-_KEYS = {"1044": "name", "1045": "password", "1049": "name", "1698": "password", "2003": "host"}
+_KEYS = {"1044": "name", "1045": "password", "1049": "name", "1698": "password", "2002": "host", "2003": "host"}
 
 # Seconds for which a migration waits for another one on this host to end.
 _PATIENCE = 300
@@ -155,9 +155,9 @@ def unsettled(saltenv=None):
 
 def contents(saltenv=None):
     """
-    Return what is in the database, as a dict: ``current``, the revision of its schema or None; ``empty``; ``bytes``,
-    the server's estimate of its data; ``users``, addresses of hosts that have connections of Octavia's account to it.
-    Needs no Octavia.
+    Return what is in the database, as a dict: ``current``, the revision of its schema or None; ``bytes``, the server's
+    estimate of its data; ``users``, addresses of hosts that have connections of Octavia's account to it; and names:
+    ``tables``, and ``views`` and ``triggers``, which somebody else has put there. Needs no Octavia.
 
     CLI Example:
 

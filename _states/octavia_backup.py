@@ -31,7 +31,7 @@ def taken(name, before_migration=False):
     test = __opts__["test"]
     try:
         plan = __salt__["octavia_backup.plan"](before_migration=before_migration, test=test, saltenv=__env__)
-        if plan["faults"]:
+        if plan["faults"] and not plan["why"]:
             return {**ret, "result": False, "comment": "\n".join(plan["faults"])}
         if not plan["due"]:
             unseen = plan["why"].startswith("To be seen")
@@ -43,6 +43,9 @@ def taken(name, before_migration=False):
             if brought["result"] is False:
                 return {**ret, "result": False, "changes": {}, "comment": brought["comment"]}
             ret["changes"].update(brought["changes"])
+        strange = [f"{kind[:-1]} {each}" for kind in ("views", "triggers") for each in plan[kind]]
+        if strange:
+            ret["warnings"] = [f"Not in the dump, since not Octavia's: {', '.join(strange)}"]
         if test:
             return {**ret, "result": None, "comment": f"The database would be dumped into {plan['directory']}"}
         ret["comment"] = f"The database was dumped: {__salt__['octavia_backup.dump'](saltenv=__env__)['path']}"

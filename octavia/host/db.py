@@ -120,8 +120,9 @@ def contents(server):
     """
     Look at the database, without Octavia's help.
 
-    Returns ``current``, its revision or None; ``empty``; ``bytes`` of its data by the server's own estimate; and
-    ``users``, the hosts that have connections to it beside this one, as far as the account may see them: its own.
+    Returns ``current``, its revision or None; ``bytes`` of its data by the server's own estimate; ``users``, the hosts
+    of connections to it beside this one, as far as the account may see them: its own; and names: ``tables``, and
+    ``views`` and ``triggers``, which somebody else has put there.
     """
     with _connect(server, server["name"]) as connection:
         tables = _tables(connection)
@@ -134,24 +135,18 @@ def contents(server):
             "SELECT DISTINCT HOST FROM information_schema.PROCESSLIST"
             " WHERE DB = DATABASE() AND ID <> CONNECTION_ID() AND HOST <> ''",
         )
+        kinds = ("TABLE_NAME FROM information_schema.VIEWS WHERE TABLE_SCHEMA",)
+        kinds += ("TRIGGER_NAME FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA",)
+        views, triggers = ([row[0] for row in _rows(connection, f"SELECT {kind} = DATABASE()")] for kind in kinds)
         return {
             "current": _revision(connection, tables),
-            "empty": not tables,
             "bytes": int(size[0][0]),
+            "tables": sorted(set(tables) - set(views)),
+            "views": sorted(views),
+            "triggers": sorted(triggers),
             # address:port of a client
             "users": sorted({row[0].rpartition(":")[0] or row[0] for row in users}),
         }
-
-
-def drop_all(server):
-    """Drop all tables and views, whatever is in them: for who is about to put others there."""
-    with _connect(server, server["name"]) as connection:
-        kinds = _rows(connection, "SHOW FULL TABLES")
-        # by default a statement waits for a day, for the transaction of somebody who has gone
-        _rows(connection, "SET SESSION lock_wait_timeout = 30")
-        _rows(connection, "SET FOREIGN_KEY_CHECKS = 0")
-        for name, kind in kinds:
-            _rows(connection, f"DROP {'VIEW' if kind == 'VIEW' else 'TABLE'} IF EXISTS {_name(name)}")
 
 
 def clear(server):

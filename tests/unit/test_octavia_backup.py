@@ -47,9 +47,10 @@ else:
 class Server:
     """What octavia/host/db.py finds, and what it was asked."""
 
-    def __init__(self):
+    def __init__(self, home):
         self.current, self.head, self.empty, self.bytes, self.users = OLD, OLD, False, 1000, []
-        self.asked, self.dropped, self.fault, self.loads = [], False, None, OLD
+        self.asked, self.fault, self.loads, self.views = [], None, OLD, []
+        self.loaded = home / "loaded"
 
     def call(self, module, function, timeout=300, saltenv=None, **kwargs):
         assert module == "db"
@@ -57,18 +58,20 @@ class Server:
         if self.fault:
             raise CommandExecutionError(self.fault)
         if function == "contents":
-            return {"current": self.current, "empty": self.empty, "bytes": self.bytes, "users": self.users}
-        if function == "schema":
-            return {"current": self.current, "head": self.head, "empty": self.empty}
-        assert function == "drop_all"
-        self.dropped = True
-        self.current = self.loads
-        return None
+            tables = [] if self.empty else ["a", "b`c"]
+            found = {"current": self.loads if self.dropped else self.current, "bytes": self.bytes, "tables": tables}
+            return {**found, "users": self.users, "views": self.views, "triggers": []}
+        assert function == "schema"
+        return {"current": self.loads if self.dropped else self.current, "head": self.head, "empty": self.empty}
+
+    @property
+    def dropped(self):
+        return self.loaded.exists()
 
 
 @pytest.fixture
-def server():
-    return Server()
+def server(home):
+    return Server(home)
 
 
 @pytest.fixture
@@ -184,6 +187,12 @@ def test_no_secret_in_arguments_environment_or_note(backup, settings, home):
     assert "p%w" not in repr(found["argv"]) + repr(found["environment"]) + repr(note(settings))
     assert found["mode"] == "0o100600" and found["argv"][-2:] == ["--", "octavia"]
     assert set(found["environment"]) - {"LC_CTYPE"} == {"PATH", "LANG"}
+
+
+def test_what_is_not_octavias_is_left_out(backup, server, home):
+    server.views = ["looks"]
+    backup.dump()
+    assert {"--skip-triggers", "--ignore-table=octavia.looks"} <= set(said(home)["argv"])
 
 
 def option_file(text):
@@ -532,7 +541,8 @@ def test_a_restoration_drops_loads_and_looks_anew(backup, settings, server, db, 
     migrate(db, server, settings)
     assert not db.due()
     found = backup.restore()
-    assert server.dropped and (home / "loaded").read_bytes() == TEXT
+    drops, _, rest = (home / "loaded").read_bytes().partition(b"-- MariaDB dump")
+    assert b"DROP TABLE `a`;\nDROP TABLE `b``c`;\n" in drops and TEXT.endswith(rest) and len(rest) > 1000
     assert found["path"] == made["path"] and db.due()
     assert not backup.migrated() and set(backup.latest()) == set(made) - {"noted"}
     options = said(home, "mariadb")

@@ -8,7 +8,8 @@ from salt.exceptions import CommandExecutionError
 BOTH = pytest.mark.parametrize("test", [True, False])
 PLAN = {
     "database": "db1:3306/octavia", "directory": "/var/backups/octavia", "revision": "a1", "release": "11.0.0",
-    "tool": "x", "empty": False, "bytes": 1, "free": 2, "faults": [], "due": True, "why": "",
+    "tool": "x", "views": [], "triggers": [], "empty": False,
+    "bytes": 1, "free": 2, "faults": [], "due": True, "why": "",
 }  # fmt: skip
 DUMP = {"path": "/var/backups/octavia/x.sql.gz", "database": "db1:3306/octavia", "revision": "a1"}
 DUMP["taken"] = "2026-11-26T02:30:00Z"
@@ -37,7 +38,7 @@ def state(load, backup, install):
         f"octavia_backup.{name}": getattr(backup, name) for name in ("plan", "dump", "latest", "migrated", "restore")
     }
     db = create_autospec(load("_modules/octavia_db"))
-    db.contents.return_value = {"current": "b2", "empty": False, "bytes": 1, "users": []}
+    db.contents.return_value = {"current": "b2"}
     salt["octavia_db.contents"] = db.contents
     return load("_states/octavia_backup", __salt__=salt, __states__={"octavia_pkg.installed": install}, __env__="base")
 
@@ -51,6 +52,13 @@ def test_a_dump_that_is_due_is_reported_alike_and_made_in_the_real_run_only(stat
     assert ret["changes"] == {"dump of db1:3306/octavia": {"old": None, "new": "revision a1 of Octavia 11.0.0"}}
     assert backup.dump.called is not test
     backup.plan.assert_called_once_with(before_migration=before, test=test, saltenv="base")
+
+
+@BOTH
+def test_what_is_left_out_is_told(state, backup, test):
+    backup.plan.return_value.update(views=["v"], triggers=["t1", "t2"])
+    state.__opts__ = {"test": test}
+    assert state.taken("dump")["warnings"] == ["Not in the dump, since not Octavia's: view v, trigger t1, trigger t2"]
 
 
 @BOTH
@@ -90,6 +98,11 @@ def test_faults_fail_a_dry_run_too(state, backup, test):
     assert (ret["result"], ret["changes"]) == (False, {})
     assert ret["comment"] == "octavia:db:backup:directory: no room\nanother"
     backup.dump.assert_not_called()
+
+
+def test_faults_of_a_dump_that_is_not_due_are_none(state, backup):
+    backup.plan.return_value.update(due=False, why="kept", faults=["octavia:db:backup:directory: no room"])
+    assert state.taken("dump", before_migration=True)["result"] is True
 
 
 def test_a_dump_that_fails_is_a_failed_state_without_changes(state, backup):
