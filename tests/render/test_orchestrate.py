@@ -4,6 +4,7 @@ import fnmatch
 import inspect
 
 import pytest
+import yaml
 from harness import ROOT
 
 #: Three controllers as most have them; whoever says nothing of its role would migrate.
@@ -219,3 +220,9 @@ def test_the_master_asks_for_no_pillar(orchestrate):
             "manage.status",
             "match.compound",
         }
+
+
+def test_pipelines_find_when_it_is_the_turn_of_octavia():
+    """After Neutron and Nova, as in the predecessor's file."""
+    meta = yaml.safe_load((ROOT / "octavia" / "meta" / "salt.yml").read_text())
+    assert meta["orchestration"]["upgrade"]["applications"]["octavia"]["priority"] == 1180
