@@ -176,7 +176,8 @@ def schema(test=False, saltenv=None):
         This is a dry run: when Octavia is not installed yet, ``head`` is the word ``head``; and where
         ``octavia:db:create`` is on, a database or user that does not exist yet counts as an empty database.
 
-    Returns ``current`` and ``head``, revisions (``current`` is None when there is none), and ``empty``.
+    Returns ``current`` and ``head``, revisions (``current`` is None when there is none), ``empty``, and ``ahead``: it
+    was migrated by a newer Octavia than the installed one.
 
     CLI Example:
 
@@ -188,7 +189,7 @@ def schema(test=False, saltenv=None):
     __salt__["octavia_backup.whole"](saltenv=saltenv)
     if not settings["release"]:
         if test:
-            return {"current": None, "head": "head", "empty": True}
+            return {"current": None, "head": "head", "empty": True, "ahead": False}
         raise CommandExecutionError("Octavia is not installed here: apply octavia.api or octavia.manager")
     lenient = test and (settings.get("db") or {}).get("create") is True
     return _ask("schema", "octavia:database", saltenv, server=_server(settings), may_be_missing=lenient)

@@ -401,7 +401,8 @@ def put_back(saltenv=None):
 
 
 def _out_path():
-    return f"{__salt__['octavia_pillar.settings']()['run_dir']}/out.json"
+    # not in /run: the file that makes /healthcheck say no outlives a boot, too
+    return f"{__salt__['octavia_pillar.settings']()['state_dir']}/out.json"
 
 
 def fallen(settle=5):

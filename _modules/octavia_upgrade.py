@@ -330,7 +330,10 @@ def database(saltenv=None):
     """
     found = __salt__["octavia_db.schema"](saltenv=saltenv)
     findings = []
-    if found["current"] != found["head"]:
+    if found.get("ahead"):
+        line = f"the schema is at {found['current']}: another controller has migrated it for a newer Octavia"
+        findings.append(_finding("database", "warn", line))
+    elif found["current"] != found["head"]:
         begun = "began" in __salt__["octavia_hop.note"](saltenv)
         line = f"the schema is at {found['current']}, the installed Octavia wants {found['head']}"
         line += ": the migration is still to come" if begun else ": apply octavia.db.offline_sync"

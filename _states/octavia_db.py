@@ -50,7 +50,7 @@ def migrated(name):
     While release and database are those of the last complete migration, nothing is looked at and no process
     starts. Otherwise the host with ``octavia:api:role: primary`` dumps what is there, as
     ``octavia_backup.taken`` does before a migration, and migrates; any other host only looks, and fails while
-    the schema is behind.
+    the schema is behind. A schema of a newer Octavia is left alone.
 
     name
         Any text.
@@ -73,6 +73,9 @@ def migrated(name):
                 __salt__["octavia_db.confirm"](saltenv=__env__)
             return ret
 
+        if found["ahead"]:
+            line = f"The database schema is at {found['current']}, that of a newer Octavia than the one here"
+            return {**ret, "result": False, "comment": f"{line}: upgrade this host"}
         if not __salt__["octavia_db.is_primary"](saltenv=__env__):
             return _behind(ret, found)
 

@@ -68,6 +68,7 @@ def _running(name, role, because=()):
         out = role == "api" and __salt__["octavia_service.is_taken_out"]()
         if out:
             ret["changes"]["load balancer"] = {"old": "without it", "new": "with it"}
+            verb = verb if old or len(ret["changes"]) > 1 else "put back"
         if not ret["changes"]:
             return ret
         if __opts__["test"]:

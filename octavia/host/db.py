@@ -84,11 +84,15 @@ def present(admin, database, charset, collation, user, password, hosts, test=Fal
 
 def head():
     """Return the revision of the schema that the installed Octavia wants."""
+    return _migrations().get_current_head()
+
+
+def _migrations():
     import octavia.db.migration
     from alembic.script import ScriptDirectory
 
     package = next(iter(octavia.db.migration.__path__))
-    return ScriptDirectory(os.path.join(package, "alembic_migrations")).get_current_head()  # noqa: PTH118
+    return ScriptDirectory(os.path.join(package, "alembic_migrations"))  # noqa: PTH118
 
 
 def schema(server, may_be_missing=False):
@@ -98,13 +102,17 @@ def schema(server, may_be_missing=False):
     may_be_missing
         A database or user that does not exist counts as an empty database.
 
-    Returns ``current`` and ``head``, revisions, and ``empty``: the database has no table at all.
+    Returns ``current`` and ``head``, revisions; ``empty``, the database has no table at all; and ``ahead``, the
+    installed Octavia does not know its revision, which is that of a newer one.
     """
-    wanted = head()
+    migrations = _migrations()
+    wanted = migrations.get_current_head()
     try:
         with _connect(server, server["name"]) as connection:
             tables = _tables(connection)
-            return {"current": _revision(connection, tables), "head": wanted, "empty": not tables}
+            current = _revision(connection, tables)
+            ahead = current is not None and current not in {each.revision for each in migrations.walk_revisions()}
+            return {"current": current, "head": wanted, "empty": not tables, "ahead": ahead}
     except pymysql.MySQLError as exc:
         if may_be_missing and exc.args[0] in (
             NO_ACCESS_TO_DATABASE,
@@ -112,7 +120,7 @@ def schema(server, may_be_missing=False):
             UNKNOWN_DATABASE,
             NO_SUCH_ACCOUNT,
         ):
-            return {"current": None, "head": wanted, "empty": True}
+            return {"current": None, "head": wanted, "empty": True, "ahead": False}
         raise
 
 

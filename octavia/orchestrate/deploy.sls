@@ -1,27 +1,23 @@
-{#- All controllers one after the other, the one that migrates the database first. What is done already costs nothing, so
-    an orchestration that stopped is run again. -#}
-{%- from "octavia/orchestrate/controllers.jinja" import primary, others, fault with context %}
+{#- All controllers one after the other, the one that migrates the database first; before them, what is made once. What is
+    done already costs nothing, so an orchestration that stopped is run again. -#}
+{%- set orchestration = "deploy" %}
+{%- from "octavia/orchestrate/controllers.jinja" import said, which, primary, others, fault with context %}
+{%- set steps = [] %}
+{%- set along = {} %}
 
-{%- if fault is defined and fault %}
-
-octavia_deploy_refused:
-  test.fail_without_changes:
-    - name: {{ fault | yaml_dquote }}
-{%- else %}
-{%-   for minion in primary + others %}
-
-octavia_deploy_{{ loop.index }}:
-  salt.state:
-    - name: {{ ("octavia on " ~ minion) | yaml_dquote }}
-    - tgt: {{ minion | yaml_dquote }}
-    - tgt_type: list
-    - sls: octavia
-    - saltenv: {{ saltenv }}
-    # one that restarts its API while the others serve is out of their load balancer meanwhile
-    - pillar: {octavia: {api: {drain: {{ (others | length > 0) | json }}}}}
-{%-     if not loop.first %}
-    - require:
-      - salt: octavia_deploy_{{ loop.index - 1 }}
+{%- if fault is not defined %}
+{#-   `octavia` itself makes both, where the pillar of its host says so -#}
+{%-   for what, sls in [("I@octavia:resources:enabled:True", "octavia.resources"),
+                         ("I@octavia:db:create:True", "octavia.db.create")] %}
+{%-     set makers = which(what) | load_json %}
+{%-     if makers and primary not in makers %}
+{%-       do steps.append((sls ~ " on " ~ makers[0], makers[:1], sls)) %}
 {%-     endif %}
 {%-   endfor %}
+{%-   for minions in [[primary]] + others | batch(said.get("batch", 1) | int(1)) | list %}
+{%-     do steps.append(("octavia on " ~ minions | join(", "), minions, "octavia")) %}
+{%-   endfor %}
+{#-   one that restarts its API while the others serve is out of their load balancer meanwhile -#}
+{%-   do along.update({"api": {"drain": others | length > 0}}) %}
 {%- endif %}
+{%- include "octavia/orchestrate/steps.jinja" %}

@@ -1,52 +1,45 @@
-{#- The phases on all controllers. Every step but the last needs the one before it, so the orchestration stops at the first
-    fault; run again, it goes on where it stopped, for hosts that are up to date are not taken out. -#}
-{%- from "octavia/orchestrate/controllers.jinja" import primary, others, fault with context %}
-{%- set mode = pillar | traverse("octavia:upgrade:mode", "cold") %}
-{%- set all = primary + others %}
+{#- The phases on all controllers, in one of two modes. The first fault stops it; run again, it goes on where it stopped,
+    for a host that is up to date is not taken out. -#}
+{%- set orchestration = "upgrade" %}
+{%- from "octavia/orchestrate/controllers.jinja" import which, primary, others, fault with context %}
+{%- set mode = pillar | traverse("octavia:upgrade:mode", none) %}
+{%- set steps = [] %}
+{%- set along = {} %}
 {%- set phase = "octavia.upgrade." %}
 
-{%- if fault is defined and fault %}
+{%- if fault is not defined %}
+{%-   set all = [primary] + others %}
+{%-   if mode is none %}
+{%-     set rolling = which("I@octavia:upgrade:mode:rolling") | load_json %}
+{%-     set mode = "rolling" if rolling | length == all | length else "cold" %}
+{%-     if rolling and mode == "cold" %}
+{%-       set fault = "octavia:upgrade:mode: is rolling on " ~ rolling | join(", ") ~ " alone" %}
+{%-     endif %}
+{%-   endif %}
+{%-   do along.update({"upgrade": {"mode": mode, "only_due": true}}) %}
 
-octavia_upgrade_refused:
-  test.fail_without_changes:
-    - name: {{ fault | yaml_dquote }}
-{%- else %}
-{%-   set steps = [("whether all may be upgraded", all, [phase ~ "pre"])] %}
+{%-   do steps.append(("whether all may be upgraded", all, [phase ~ "pre"])) %}
 {%-   if mode == "rolling" %}
 {%-     for minion in all %}
 {%-       do steps.append(("upgrade of " ~ minion, [minion], [phase ~ "upgrade"])) %}
 {%-     endfor %}
 {%-   else %}
 {#-     the others serve while the first one gets its packages, and it serves while they get theirs: without an API are
-        only the seconds between #}
-{%-     do steps.append(("packages of " ~ primary[0], primary, [phase ~ "upgrade.pre", phase ~ "service_stopped",
-                          phase ~ "pkg_latest", phase ~ "render_config"])) %}
+        only the seconds between, for which it is one run -#}
+{%-     for text, sls in [("out of its load balancer: ", [phase ~ "upgrade.pre"]), ("stop ", [phase ~ "service_stopped"]),
+                          ("packages and configuration of ", [phase ~ "pkg_latest", phase ~ "render_config"])] %}
+{%-       do steps.append((text ~ primary, [primary], sls)) %}
+{%-     endfor %}
 {%-     if others %}
-{%-       do steps.append(("the other controllers stop", others, [phase ~ "service_stopped"])) %}
+{%-       do steps.append(("stop " ~ others | join(", "), others, [phase ~ "service_stopped"])) %}
 {%-     endif %}
-{%-     do steps.append(("database and services of " ~ primary[0], primary, ["octavia.db.offline_sync",
+{%-     do steps.append(("database and services of " ~ primary, [primary], ["octavia.db.offline_sync",
                           phase ~ "service_running", phase ~ "upgrade.post"])) %}
 {%-     if others %}
-{%-       do steps.append(("packages and services of the others", others, [phase ~ "pkg_latest",
-                            phase ~ "render_config", phase ~ "service_running", phase ~ "upgrade.post"])) %}
+{%-       do steps.append(("upgrade of " ~ others | join(", "), others, [phase ~ "upgrade"])) %}
 {%-     endif %}
 {%-   endif %}
 {%-   do steps.append(("what was saved is not needed any more", all, [phase ~ "post"])) %}
 {%-   do steps.append(("whether all work", all, [phase ~ "verify"])) %}
-
-{%-   for name, minions, sls in steps %}
-
-octavia_upgrade_{{ loop.index }}:
-  salt.state:
-    - name: {{ name | yaml_dquote }}
-    - tgt: {{ minions | json }}
-    - tgt_type: list
-    - sls: {{ sls | json }}
-    - saltenv: {{ saltenv }}
-    - pillar: {octavia: {upgrade: {mode: {{ mode | json }}, only_due: true}}}
-{%-     if not loop.first %}
-    - require:
-      - salt: octavia_upgrade_{{ loop.index - 1 }}
-{%-     endif %}
-{%-   endfor %}
 {%- endif %}
+{%- include "octavia/orchestrate/steps.jinja" %}

@@ -151,8 +151,9 @@ class Lab:
     def machine(self, name, debian=12, salt="3008", start=True, tree=None):
         """A fresh machine at its address; an older one of that name is destroyed first.
 
-        `tree`: another one than that of an empty Debian. In `libraries-12` all is installed that each package of
-        Octavia depends on, but nothing of Octavia: for tests of anything but the installation from nothing.
+        `tree`: another one than that of an empty Debian. In `libraries-12` and `libraries-13` all is installed
+        that each package of Octavia depends on, but nothing of Octavia: for tests of anything but the installation from
+        nothing. `next-13` has the packages of the next Debian besides, as an archive (trees.NEXT_SOURCE).
         """
         if name in self.machines:
             self.machines.pop(name).destroy()

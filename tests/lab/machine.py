@@ -79,6 +79,7 @@ class Machine:
 
     def create(self, layers, salt=None):
         """A fresh disk over `layers` (topmost first), with its name, the names of others and its Salt."""
+        self._layers = layers
         mount(layers, self.disk)
         machines = host.DATA["network"]["machines"]
         self.write("/etc/hostname", f"{self.name}\n")
@@ -125,6 +126,28 @@ class Machine:
     def power_cycle(self):
         """Shut down and boot anew. `reboot` keeps the namespace of its network, and with that every interface in it."""
         self.stop()
+        self.start()
+
+    def save(self):
+        """Keep what is on the disk now as a layer of its own, for `revert`; the machine boots anew."""
+        self.stop()
+        unmount(self.disk, keep=True)
+        saved = self.disk / "saved"
+        (self.disk / "upper").rename(saved)
+        self._layers = [saved, *self._layers]
+        self._mount_anew()
+
+    def revert(self):
+        """Boot with what was on the disk when it was saved."""
+        self.kill()
+        unmount(self.disk, keep=True)
+        shutil.rmtree(self.disk / "upper")
+        self._mount_anew()
+
+    def _mount_anew(self):
+        # a volatile overlay is not to be mounted a second time
+        shutil.rmtree(self.disk / "work")
+        mount(self._layers, self.disk)
         self.start()
 
     def destroy(self):

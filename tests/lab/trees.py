@@ -369,23 +369,27 @@ LAYERS = {
             _amphora_build,
             wants="amphora",
         ),
-        Layer(
-            "libraries-12",
-            "libraries of Octavia for Debian 12",
-            "octavia-12",
-            lambda _layer: (INSTALL, LIBRARIES),
-            _libraries_build,
+        *(
+            Layer(
+                f"libraries-{number}",
+                f"libraries of Octavia for Debian {number}",
+                f"octavia-{number}",
+                lambda _layer: (INSTALL, LIBRARIES),
+                _libraries_build,
+                number,
+            )
+            for number in host.DATA["debian"]
         ),
         *(
             Layer(
                 f"firewall-{number}",
                 f"firewalls and Open vSwitch for Debian {number}",
-                parent,
+                f"libraries-{number}",
                 lambda _layer: (INSTALL, FIREWALL),
                 lambda layer, disk: _in_overlay(layer, disk, INSTALL.format(packages=FIREWALL)),
                 number,
             )
-            for number, parent in {"12": "libraries-12", "13": "octavia-13"}.items()
+            for number in host.DATA["debian"]
         ),
         Layer(
             "network-12",
@@ -416,9 +420,9 @@ LAYERS = {
 # What a machine boots from: the layers of these, one over the other.
 TREES = {
     **{f"debian-{number}": (f"octavia-{number}", f"salt-{number}") for number in host.DATA["debian"]},
-    "libraries-12": ("libraries-12", "salt-12"),
+    **{f"libraries-{number}": (f"libraries-{number}", f"salt-{number}") for number in host.DATA["debian"]},
     **{f"firewall-{number}": (f"firewall-{number}", f"salt-{number}") for number in host.DATA["debian"]},
-    "next-13": ("octavia-13", "next-13", "salt-13"),
+    "next-13": ("libraries-13", "next-13", "salt-13"),
     "services": ("services", "salt-12"),
     "cloud": ("services", "packages-cloud", "cloud", "amphora", "salt-12"),
     "controller": ("network-12", "amphora", "salt-12"),

@@ -14,9 +14,9 @@ import pytest
 from salt.exceptions import CommandExecutionError
 
 PASSWORD = "p%w$'\"\\"
-EMPTY = {"current": None, "head": "b2", "empty": True}
-HALF = {"current": "a1", "head": "b2", "empty": False}
-DONE = {"current": "b2", "head": "b2", "empty": False}
+EMPTY = {"current": None, "head": "b2", "empty": True, "ahead": False}
+HALF = {"current": "a1", "head": "b2", "empty": False, "ahead": False}
+DONE = {"current": "b2", "head": "b2", "empty": False, "ahead": False}
 
 LOG = """\
 2026-11-22 17:36:56.768 76 CRITICAL octavia-db-manage [-] Unhandled error: sqlalchemy.exc.OperationalError: (x) (1, "")
@@ -209,7 +209,7 @@ def test_a_database_that_is_not_whole_is_not_looked_at(db, host):
 
 def test_without_octavia_only_a_dry_run_has_an_answer(db, settings, host):
     settings["release"] = None
-    assert db.schema(test=True) == {"current": None, "head": "head", "empty": True}
+    assert db.schema(test=True) == {"current": None, "head": "head", "empty": True, "ahead": False}
     with pytest.raises(CommandExecutionError, match="not installed"):
         db.schema()
     host.assert_not_called()

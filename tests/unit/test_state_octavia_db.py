@@ -16,7 +16,7 @@ def db(load):
     module = create_autospec(load("_modules/octavia_db"))
     module.due.return_value = True
     module.is_primary.return_value = True
-    module.schema.return_value = {"current": "a1", "head": "b2", "empty": False}
+    module.schema.return_value = {"current": "a1", "head": "b2", "empty": False, "ahead": False}
     return module
 
 
@@ -101,7 +101,7 @@ def test_without_a_dump_nothing_is_migrated(state, db, taken, test):
 
 @BOTH
 def test_an_empty_database_is_migrated_without_a_dump(state, db, taken, test):
-    db.schema.return_value = {"current": None, "head": "b2", "empty": True}
+    db.schema.return_value = {"current": None, "head": "b2", "empty": True, "ahead": False}
     state.__opts__ = {"test": test}
     ret = state.migrated("schema")
     assert ret["changes"] == {"database schema": {"old": None, "new": "b2"}}
@@ -112,7 +112,7 @@ def test_an_empty_database_is_migrated_without_a_dump(state, db, taken, test):
 @pytest.mark.parametrize("primary", [True, False])
 def test_a_schema_at_head_is_noted_and_no_change(state, db, test, primary):
     db.is_primary.return_value = primary
-    db.schema.return_value = {"current": "b2", "head": "b2", "empty": False}
+    db.schema.return_value = {"current": "b2", "head": "b2", "empty": False, "ahead": False}
     state.__opts__ = {"test": test}
     ret = state.migrated("schema")
     assert (ret["result"], ret["changes"]) == (True, {})
@@ -132,7 +132,7 @@ def test_a_secondary_never_migrates_and_says_who_must(state, db, test):
 @pytest.mark.parametrize("primary", [True, False])
 def test_a_dry_run_on_an_empty_host_does_not_fail(state, db, primary):
     db.is_primary.return_value = primary
-    db.schema.return_value = {"current": None, "head": "head", "empty": True}
+    db.schema.return_value = {"current": None, "head": "head", "empty": True, "ahead": False}
     state.__opts__ = {"test": True}
     ret = state.migrated("schema")
     assert ret["result"] is None
@@ -144,3 +144,15 @@ def test_an_error_of_the_migration_is_a_failed_state_without_changes(state, db, 
     getattr(db, function).side_effect = CommandExecutionError("octavia-db-manage: no")
     ret = state.migrated("schema")
     assert (ret["result"], ret["changes"], ret["comment"]) == (False, {}, "octavia-db-manage: no")
+
+
+@BOTH
+@pytest.mark.parametrize("primary", [True, False])
+def test_a_schema_of_a_newer_octavia_is_left_alone(state, db, taken, test, primary):
+    db.is_primary.return_value = primary
+    db.schema.return_value = {"current": "c3", "head": "b2", "empty": False, "ahead": True}
+    state.__opts__ = {"test": test}
+    ret = state.migrated("schema")
+    assert (ret["result"], ret["changes"]) == (False, {})
+    assert ret["comment"].endswith("at c3, that of a newer Octavia than the one here: upgrade this host")
+    assert not (taken.called or db.upgrade.called or db.confirm.called)

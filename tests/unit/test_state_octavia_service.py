@@ -209,3 +209,70 @@ def test_a_run_ends_well_if_what_it_started_is_up(host, monkeypatch, lines):
     ret = host.state("octavia_service").alive("octavia_services_alive")
     assert (ret["result"], ret["changes"]) == (not lines, {})
     assert not lines or ret["comment"] == lines[0]
+
+
+# --- an API before which a load balancer stands
+
+
+@pytest.fixture
+def served(host):
+    """An API that runs, that a restart takes out of its load balancer, and what was done in which order."""
+    path = host.root / "etc" / "out"
+    host.tree["octavia"] = changed(
+        {"octavia": host.tree["octavia"]},
+        **{"api:drain": True, "api:healthcheck:disable_by_file_path": str(path), "upgrade:drain:seconds": 7},
+    )["octavia"]
+    (host.root / "etc" / "uwsgi.ini").write_text("[uwsgi]\n")
+    host.conf_file.write_text(host.conf.render(mask=False))
+    _up(host, API)
+    host.steps, start = [], host.service.start
+    host.drain.out = lambda seconds, saltenv=None: host.steps.append(f"out {seconds}") or path.touch()
+    host.service.start = lambda unit: host.steps.append("restart") or start(unit)
+    host.drain.wait_for_api = lambda seconds, saltenv=None: host.steps.append(f"answers, out: {path.exists()}")
+    host.path = path
+    return host
+
+
+def _change_what_the_api_reads(host):
+    (host.root / "etc" / "uwsgi.ini").write_text("[uwsgi]\nthreads = 3\n")
+
+
+def test_an_api_is_out_of_its_load_balancer_while_it_is_restarted(served):
+    _change_what_the_api_reads(served)
+    assert _both(served, role="api")["changes"] == {"restarted": ON}
+    assert served.steps == ["out 7", "restart", "answers, out: True"]
+    assert not served.path.exists()
+    assert _call(served, role="api")["changes"] == {}
+
+
+def test_one_that_serves_alone_is_restarted_at_once(served):
+    served.tree["octavia"]["api"]["drain"] = False
+    _change_what_the_api_reads(served)
+    assert _both(served, role="api")["changes"] == {"restarted": ON}
+    assert served.steps == ["restart"]
+
+
+def test_one_that_somebody_has_taken_out_stays_out(served):
+    served.path.touch()
+    _change_what_the_api_reads(served)
+    assert _both(served, role="api")["changes"] == {"restarted": ON}
+    assert served.steps == ["restart"] and served.path.exists()
+
+
+def test_one_that_a_killed_run_has_left_out_is_put_back(served):
+    class Killed(BaseException):
+        pass
+
+    def kill(unit):
+        raise Killed
+
+    start, served.service.start = served.service.start, kill
+    _change_what_the_api_reads(served)
+    with pytest.raises(Killed):
+        _call(served, role="api")
+    assert served.path.exists()
+    served.service.start = start
+    assert _both(served, role="api")["changes"] == {
+        "restarted": ON, "load balancer": {"old": "without it", "new": "with it"},
+    }  # fmt: skip
+    assert not served.path.exists() and _call(served, role="api")["changes"] == {}

@@ -113,7 +113,7 @@ class Controller(Host):
         pillar.setdefault("upgrade", {}).setdefault("drain", {}).setdefault("seconds", 0)
         self.apt, self.systemd = Apt(self), Systemd(self)
         self.database = {
-            "schema": mock.Mock(return_value={"current": "a1", "head": "a1", "empty": False}),
+            "schema": mock.Mock(return_value={"current": "a1", "head": "a1", "empty": False, "ahead": False}),
             "is_primary": mock.Mock(return_value=True),
             "refresh_heartbeats": mock.Mock(return_value=None),
             "heartbeats": mock.Mock(return_value=[]),
