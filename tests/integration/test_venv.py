@@ -3,6 +3,8 @@ A controller of Debian 12 whose Octavia comes from PyPI: an empty machine gets a
 packages, and goes from release to release by a link.
 """
 
+import time
+
 import pytest
 from control_plane import UNITS, Api, apply, changed, fault, listening, pids, unit_state
 from lab import host
@@ -102,6 +104,10 @@ class TestNewest:
         assert {unit: unit_state(machine, unit) for unit in UNITS.values()} == {
             unit: ("active", "enabled") for unit in UNITS.values()
         }
+        # on a loaded host it takes a health manager some seconds to come so far
+        deadline = time.monotonic() + 60
+        while len(listening(machine)) < 2 and time.monotonic() < deadline:
+            time.sleep(1)
         assert listening(machine) == {("tcp", "10.77.0.11:9876"), ("udp", "10.77.0.11:5555")}
         for role, (pid, _restarts) in pids(machine).items():
             where = machine.run(f"tr '\\0' ' ' < /proc/{pid}/cmdline").stdout
