@@ -48,12 +48,15 @@ def ready(name):
     return ret
 
 
-def drained(name):
+def drained(name, only_due=False):
     """
     Ensure that no new request reaches this host's API: it is taken out of the load balancer before it.
 
     name
         Any text.
+
+    only_due
+        Leave a host alone that has the newest Octavia; as ``octavia:upgrade:only_due``.
 
     .. code-block:: yaml
 
@@ -65,7 +68,7 @@ def drained(name):
         settings = __salt__["octavia_pillar.settings"](saltenv=__env__)
         if "api" not in settings["roles"]:
             return {**ret, "comment": "This host has no API"}
-        if _stays():
+        if _stays(only_due):
             return {**ret, "comment": "This host has the newest Octavia and stays as it is"}
         if not __salt__["octavia_drain.way"](saltenv=__env__):
             keys = "octavia:api:healthcheck:disable_by_file_path nor octavia:upgrade:drain:haproxy"
@@ -89,13 +92,16 @@ def drained(name):
     return ret
 
 
-def stopped(name):
+def stopped(name, only_due=False):
     """
     Ensure that no service of Octavia on this host runs or is started at boot, stopped in this order: housekeeping,
     health manager, API, driver agent, worker, which may finish what it does.
 
     name
         Any text.
+
+    only_due
+        Leave a host alone that has the newest Octavia; as ``octavia:upgrade:only_due``.
 
     .. code-block:: yaml
 
@@ -107,7 +113,7 @@ def stopped(name):
         status = [__salt__["octavia_service.status"](unit) for unit in _units()]
         if not any(now["running"] or now["enabled"] for now in status):
             return ret
-        if _stays():
+        if _stays(only_due):
             return {**ret, "comment": "This host has the newest Octavia and stays as it is"}
         if not __opts__["test"]:
             __salt__["octavia_hop.begin"](saltenv=__env__)
@@ -408,9 +414,9 @@ def _roles():
     return __salt__["octavia_pillar.roles"](saltenv=__env__)
 
 
-def _stays():
-    """Whether there is nothing to upgrade here, and the pillar has such a host left alone."""
-    only_due = __salt__["octavia_pillar.values"](saltenv=__env__)["upgrade:only_due"]
+def _stays(only_due):
+    """Whether there is nothing to upgrade here, and such a host is left alone."""
+    only_due = only_due or __salt__["octavia_pillar.values"](saltenv=__env__)["upgrade:only_due"]
     return only_due and not __salt__["octavia_hop.facts"](saltenv=__env__)["packages"]
 
 

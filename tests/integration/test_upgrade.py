@@ -125,8 +125,8 @@ STOPS = {
         "octavia:version: is 2026.1 (Octavia 18), but this host has Octavia 16.0.0 (2025.1)",
     ),
     "an option that the new one refuses": (
-        {"config": {"haproxy_amphora": {"use_upstart": True}}},
-        "octavia:config:haproxy_amphora",
+        {"config": {"DEFAULT": {"octavia_plugins": "hot_plug_plugin"}}},
+        "octavia:config:DEFAULT:octavia_plugins: DEFAULT/octavia_plugins is gone since Octavia 19",
     ),
 }
 

@@ -8,10 +8,15 @@ include:
   - octavia.upgrade.service_running
   - octavia.upgrade.upgrade.post
 
-# Each phase waits for the one before it, and none begins after one that failed.
+# Each phase waits for the one before it, and none begins after one that failed. A host that has the newest Octavia is
+# not taken out for nothing.
 extend:
+  octavia_upgrade_drained:
+    octavia_upgrade:
+      - only_due: true
   octavia_upgrade_stopped:
     octavia_upgrade:
+      - only_due: true
       - require:
         - octavia_upgrade: octavia_upgrade_drained
   octavia_upgrade_packages:
