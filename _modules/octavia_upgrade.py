@@ -330,7 +330,7 @@ def database(saltenv=None):
     """
     found = __salt__["octavia_db.schema"](saltenv=saltenv)
     findings = []
-    if found.get("ahead"):
+    if found["ahead"]:
         line = f"the schema is at {found['current']}: another controller has migrated it for a newer Octavia"
         findings.append(_finding("database", "warn", line))
     elif found["current"] != found["head"]:

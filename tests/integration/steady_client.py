@@ -16,7 +16,7 @@ import time
 import urllib.error
 import urllib.request
 
-STOP = "/run/steady-client-stop"
+STOP = "/srv/steady-client-stop"
 PACE = 0.1
 PATIENCE = 90  # seconds for a request, and for a load balancer to be ready
 TREE = "/v2/lbaas/loadbalancers"
@@ -32,9 +32,9 @@ class SteadyClient:
     def __enter__(self):
         self.services.run(["rm", "-f", STOP])
         with open(__file__, encoding="utf-8") as own:
-            self.services.write("/run/steady_client.py", own.read(), 0o600)
+            self.services.write("/srv/steady_client.py", own.read(), 0o600)
         self.process = self.services.popen(
-            ["python3", "/run/steady_client.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            ["python3", "/srv/steady_client.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         # a token stands in no command line
         self.process.stdin.write(json.dumps(self.arguments) + "\n")

@@ -283,14 +283,26 @@ def test_cold_the_api_is_away_for_seconds(cluster, on_the_old_one, client, api, 
     is_deleted(api, balancer)
 
 
-def test_rolling_loses_no_request(cluster, on_the_old_one, client, api, balancer):
+def test_rolling_loses_no_request_also_when_it_stops_half_way_and_goes_on(
+    cluster, on_the_old_one, client, api, balancer
+):
+    rolling = {"upgrade": {"mode": "rolling"}}
+    second, hook = cluster.machines["controller2"], "/etc/apt/apt.conf.d/99-fault"
+    second.write(hook, 'DPkg::Pre-Invoke { "exit 1"; };\n')
     with client() as steady:
-        cluster.orchestrate("upgrade", octavia={"upgrade": {"mode": "rolling"}})
+        steps = cluster.orchestrate("upgrade", check=False, octavia=rolling)
+        assert list(steps)[-1] == "upgrade of controller2"
+        [line] = why(steps["upgrade of controller2"]).splitlines()
+        assert line.startswith("controller2: octavia_upgrade_packages: ")
+        assert cluster.versions() == {OLD, NEW}
+        second.run(["rm", hook])
+        steps = cluster.orchestrate("upgrade", octavia=rolling)
+        assert "upgrade of controller1" not in changed(steps)
     print("rolling:", steady.found)
     assert cluster.versions() == {NEW} and cluster.all_run()
     assert steady.found["failed"] == 0 and steady.found["changed"] > 1, steady.found
     is_usable(api, balancer)
-    assert changed(cluster.orchestrate("upgrade")) == []
+    assert changed(cluster.orchestrate("upgrade", octavia=rolling)) == []
     is_deleted(api, balancer)
 
 

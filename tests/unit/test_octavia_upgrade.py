@@ -438,11 +438,17 @@ def test_many_load_balancers_are_counted(host, last, level):
 
 
 def test_a_schema_that_is_not_the_installed_octavias_stops_unless_an_upgrade_was_interrupted(host):
-    host.database["schema"].return_value = {"current": "a1", "head": "b2", "empty": False}
+    host.database["schema"].return_value = {"current": "a1", "head": "b2", "empty": False, "ahead": False}
     line = "the schema is at a1, the installed Octavia wants b2: "
     assert _of(host.upgrade.database(), "database") == [("stop", f"{line}apply octavia.db.offline_sync")]
     _begun(host)
     assert _of(host.upgrade.database(), "database") == [("warn", f"{line}the migration is still to come")]
+
+
+def test_a_schema_that_another_controller_has_migrated_does_not_stop_this_one(host):
+    host.database["schema"].return_value = {"current": "c3", "head": "b2", "empty": False, "ahead": True}
+    line = "the schema is at c3: another controller has migrated it for a newer Octavia"
+    assert _of(host.upgrade.database(), "database") == [("warn", line)]
 
 
 def test_room_for_the_dump_is_looked_at_where_it_is_made(host):
@@ -529,7 +535,7 @@ def test_a_host_alone_is_compared_with_nobody(verified):
 
 
 def test_a_schema_that_is_behind_stops(verified):
-    verified.database["schema"].return_value = {"current": "a1", "head": "b2", "empty": False}
+    verified.database["schema"].return_value = {"current": "a1", "head": "b2", "empty": False, "ahead": False}
     assert _of(verified.upgrade.after(), "database") == [("stop", "the schema is at a1, not at b2")]
     verified.database["schema"].side_effect = CommandExecutionError("gone")
     assert _of(verified.upgrade.after(), "database") == [("stop", "gone")]
