@@ -155,7 +155,8 @@ def test_rolling_is_refused_where_nobody_has_proved_it(controller, offered, say)
 
 
 def test_a_load_balancer_in_hand_stops_it(controller, services, offered, load_balancer):
-    stuck = f"UPDATE load_balancer SET provisioning_status = '{{}}' WHERE id = '{load_balancer}'"
+    since = "updated_at = UTC_TIMESTAMP() - INTERVAL 1 HOUR"
+    stuck = f"UPDATE load_balancer SET provisioning_status = '{{}}', {since} WHERE id = '{load_balancer}'"
     sql(services, stuck.format("PENDING_UPDATE"))
     try:
         said = fault(apply(controller, "octavia.upgrade.pre", check=False))
