@@ -297,7 +297,8 @@ def _checks(output):
 
 def load_balancers(saltenv=None):
     """
-    Tell which load balancers a worker has in hand: an upgrade would leave them there for good. Broken ones are told.
+    Tell which load balancers a worker has in hand for ``octavia:upgrade:patience`` seconds or more: an upgrade would
+    leave them there for good. What users change meanwhile is waited for. Broken ones are told.
 
     CLI Example:
 
@@ -305,7 +306,13 @@ def load_balancers(saltenv=None):
 
         salt-call octavia_upgrade.load_balancers
     """
-    rows = __salt__["octavia_db.unsettled"](saltenv)
+    patience = __salt__["octavia_pillar.values"](saltenv)["upgrade:patience"]
+    rows, until = __salt__["octavia_db.unsettled"](saltenv), time.monotonic() + patience
+    seen = {each["id"] for each in rows}
+    while any(each["id"] in seen and _is_in_hand(each, patience) for each in rows) and time.monotonic() < until:
+        time.sleep(1)
+        rows = __salt__["octavia_db.unsettled"](saltenv)
+    rows = [each for each in rows if not _is_in_hand(each, patience)]
     findings = []
     for each in rows[:_SHOWN]:
         pending = each["status"] != "ERROR"
@@ -315,7 +322,12 @@ def load_balancers(saltenv=None):
     if len(rows) > _SHOWN:
         worst = "stop" if any(each["status"] != "ERROR" for each in rows[_SHOWN:]) else "warn"
         findings.append(_finding("load balancers", worst, f"and {len(rows) - _SHOWN} more like these"))
-    return findings or [_finding("load balancers", "ok", "none is PENDING or in ERROR")]
+    return findings or [_finding("load balancers", "ok", "none is in ERROR or PENDING for long")]
+
+
+def _is_in_hand(row, patience):
+    """Whether a worker has it, and not for long."""
+    return row["status"] != "ERROR" and row["seconds"] < patience
 
 
 def database(saltenv=None):

@@ -34,12 +34,15 @@ class Cluster:
             machine.be_minion(self.services)
         self.wait()
 
-    def wait(self):
-        """Until the master has all minions."""
+    def wait(self, apis=False):
+        """Until the master has all minions, and the load balancer all APIs."""
         deadline = time.monotonic() + 120
         while len(self.run("manage.up")) < len(NAMES):
             assert time.monotonic() < deadline, "the minions do not come"
             time.sleep(1)
+        for machine in self.machines.values() if apis else ():
+            url = f"http://{machine.address}:9876/healthcheck"
+            self.services.run(["curl", "-sf", "--retry", "60", "--retry-all-errors", "--retry-delay", "1", url])
 
     def say(self, change=None, **changes):
         """The pillars of all three, which differ in the address, and in who migrates; with a change, and with another
@@ -104,7 +107,7 @@ class Cluster:
         with concurrent.futures.ThreadPoolExecutor() as pool:
             list(pool.map(lambda machine: machine.save(), self.machines.values()))
         self.services.run(f"mariadb-dump {DATABASE} > /root/{DATABASE}.sql")
-        self.wait()
+        self.wait(apis=True)
 
     def revert(self):
         """Back to what was saved."""
@@ -117,7 +120,7 @@ class Cluster:
         with concurrent.futures.ThreadPoolExecutor() as pool:
             list(pool.map(lambda machine: machine.revert(), self.machines.values()))
         self.say()
-        self.wait()
+        self.wait(apis=True)
 
     def destroy(self):
         self.services.run("systemctl disable --now salt-master")

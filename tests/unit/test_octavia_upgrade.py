@@ -1,5 +1,7 @@
 """The tables of octavia.upgrade.pre and octavia.upgrade.verify: each finding, and what it may do to an upgrade."""
 
+import time
+
 import pytest
 from formula import changed, shared
 from salt.exceptions import CommandExecutionError
@@ -413,7 +415,7 @@ def test_an_answer_of_octavia_status_is_understood(host, retcode, output, jobboa
 
 def test_no_load_balancer_in_hand_is_fine(host):
     assert host.upgrade.load_balancers() == [
-        {"what": "load balancers", "level": "ok", "line": "none is PENDING or in ERROR"}
+        {"what": "load balancers", "level": "ok", "line": "none is in ERROR or PENDING for long"}
     ]
 
 
@@ -428,10 +430,25 @@ def test_a_load_balancer_that_a_worker_has_in_hand_stops_and_a_broken_one_warns(
     ]
 
 
+def _rows(**seconds):
+    return [{"id": name, "name": "x", "status": "PENDING_UPDATE", "seconds": each} for name, each in seconds.items()]
+
+
+def test_what_users_change_meanwhile_is_waited_for_but_not_what_comes_later(host, monkeypatch):
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    host.database["unsettled"].side_effect = [_rows(a=1), _rows(a=2, b=0), _rows(b=1, c=0)]
+    assert [level for level, _ in _of(host.upgrade.load_balancers(), "load balancers")] == ["ok"]
+    assert host.database["unsettled"].call_count == 3
+    # one that nobody ends, beside others that come and go
+    host.database["unsettled"].side_effect = [_rows(a=58, b=0), _rows(a=59, c=0), _rows(a=60, d=0)]
+    [(level, line)] = _of(host.upgrade.load_balancers(), "load balancers")
+    assert (level, line.split(":")[0]) == ("stop", "a (x) is PENDING_UPDATE for 60 s")
+
+
 @pytest.mark.parametrize(("last", "level"), [("PENDING_CREATE", "stop"), ("ERROR", "warn")])
 def test_many_load_balancers_are_counted(host, last, level):
     rows = [{"id": str(number), "name": "x", "status": "ERROR", "seconds": 1} for number in range(12)]
-    host.database["unsettled"].return_value = [*rows, {"id": "z", "name": "x", "status": last, "seconds": 1}]
+    host.database["unsettled"].return_value = [*rows, {"id": "z", "name": "x", "status": last, "seconds": 99}]
     found = _of(host.upgrade.load_balancers(), "load balancers")
     assert len(found) == 11
     assert found[-1] == (level, "and 3 more like these")
