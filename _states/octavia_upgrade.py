@@ -218,7 +218,8 @@ def started(name):
     """
     Ensure that all services of Octavia on this host run, are started at boot, and have read what is on the disk,
     started in the reverse order. Amphorae that nobody listened to meanwhile get their time before a health manager
-    fails them over.
+    fails them over. With ``octavia:upgrade:alone``, while no other controller serves, the API comes first and into its
+    load balancer as soon as it answers.
 
     name
         Any text.
@@ -240,9 +241,25 @@ def started(name):
                     )
             if "health_manager" in _roles():
                 __salt__["octavia_db.refresh_heartbeats"](saltenv=__env__)
+        return _merged(name, ret["comment"], _starting())
     except CommandExecutionError as exc:
         return {**ret, "result": False, "comment": str(exc)}
-    return _merged(name, ret["comment"], _of_services("running"))
+
+
+def _starting():
+    """``(unit, ret)`` of each service that is started."""
+    value = __salt__["octavia_pillar.values"](saltenv=__env__)
+    order = [role for role in _ORDER[::-1] if role in _roles()]
+    first = [role for role in order if role == "api" and value["upgrade:alone"]]
+    for unit, found in _each("running", first):
+        if found["result"]:
+            __salt__["octavia_drain.wait_for_api"](value["upgrade:patience"], saltenv=__env__)
+            # told by the phase to which it belongs
+            __context__["octavia_upgrade.back"] = _put_back()
+        yield unit, found
+        if found["result"] is False:
+            return
+    yield from _each("running", [role for role in order if role not in first])
 
 
 def returned(name):
@@ -276,6 +293,9 @@ def returned(name):
 
 def _put_back():
     """Have this host's API in its load balancer again; in a dry run, only tell. Returns the changes."""
+    done = __context__.pop("octavia_upgrade.back", None)
+    if done:
+        return done
     would_be = __opts__["test"] and __context__.get("octavia_upgrade.drained")
     if not would_be and not __salt__["octavia_drain.is_out"](saltenv=__env__):
         return {}

@@ -4,7 +4,6 @@
 {%- from "octavia/orchestrate/controllers.jinja" import which, primary, others, fault with context %}
 {%- set mode = pillar | traverse("octavia:upgrade:mode", none) %}
 {%- set steps = [] %}
-{%- set along = {} %}
 {%- set phase = "octavia.upgrade." %}
 
 {%- if fault is not defined %}
@@ -16,30 +15,31 @@
 {%-       set fault = "octavia:upgrade:mode: is rolling on " ~ rolling | join(", ") ~ " alone" %}
 {%-     endif %}
 {%-   endif %}
-{%-   do along.update({"upgrade": {"mode": mode, "only_due": true}}) %}
+{%-   set along = {"upgrade": {"mode": mode, "only_due": true}} %}
+{%-   set alone = {"upgrade": {"mode": mode, "only_due": true, "alone": true}} %}
 
-{%-   do steps.append(("whether all may be upgraded", all, [phase ~ "pre"])) %}
+{%-   do steps.append(("whether all may be upgraded", all, [phase ~ "pre"], along)) %}
 {%-   if mode == "rolling" %}
 {%-     for minion in all %}
-{%-       do steps.append(("upgrade of " ~ minion, [minion], [phase ~ "upgrade"])) %}
+{%-       do steps.append(("upgrade of " ~ minion, [minion], [phase ~ "upgrade"], along)) %}
 {%-     endfor %}
 {%-   else %}
 {#-     the others serve while the first one gets its packages, and it serves while they get theirs: without an API are
         only the seconds between, for which it is one run -#}
 {%-     for text, sls in [("out of its load balancer: ", [phase ~ "upgrade.pre"]), ("stop ", [phase ~ "service_stopped"]),
                           ("packages and configuration of ", [phase ~ "pkg_latest", phase ~ "render_config"])] %}
-{%-       do steps.append((text ~ primary, [primary], sls)) %}
+{%-       do steps.append((text ~ primary, [primary], sls, along)) %}
 {%-     endfor %}
 {%-     if others %}
-{%-       do steps.append(("stop " ~ others | join(", "), others, [phase ~ "service_stopped"])) %}
+{%-       do steps.append(("stop " ~ others | join(", "), others, [phase ~ "service_stopped"], along)) %}
 {%-     endif %}
 {%-     do steps.append(("database and services of " ~ primary, [primary], ["octavia.db.offline_sync",
-                          phase ~ "service_running", phase ~ "upgrade.post"])) %}
+                          phase ~ "service_running", phase ~ "upgrade.post"], alone)) %}
 {%-     if others %}
-{%-       do steps.append(("upgrade of " ~ others | join(", "), others, [phase ~ "upgrade"])) %}
+{%-       do steps.append(("upgrade of " ~ others | join(", "), others, [phase ~ "upgrade"], along)) %}
 {%-     endif %}
 {%-   endif %}
-{%-   do steps.append(("what was saved is not needed any more", all, [phase ~ "post"])) %}
-{%-   do steps.append(("whether all work", all, [phase ~ "verify"])) %}
+{%-   do steps.append(("what was saved is not needed any more", all, [phase ~ "post"], along)) %}
+{%-   do steps.append(("whether all work", all, [phase ~ "verify"], along)) %}
 {%- endif %}
 {%- include "octavia/orchestrate/steps.jinja" %}

@@ -15,6 +15,7 @@ haproxy_configuration:
         defaults
             mode http
             timeout connect 2s
+            timeout check 5s
             timeout client 120s
             timeout server 120s
             retries 3
@@ -26,7 +27,7 @@ haproxy_configuration:
             balance roundrobin
             option httpchk GET /healthcheck
             http-check expect status 200
-            default-server check inter 300ms fastinter 300ms downinter 300ms fall 2 rise 1
+            default-server check inter 500ms fastinter 500ms downinter 500ms fall 2 rise 1
 {%- for name in pillar.lab.haproxy.controllers %}
             server {{ name }} {{ pillar.lab.network.machines[name] }}:9876
 {%- endfor %}
