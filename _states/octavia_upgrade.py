@@ -241,9 +241,9 @@ def started(name):
                     )
             if "health_manager" in _roles():
                 __salt__["octavia_db.refresh_heartbeats"](saltenv=__env__)
-        return _merged(name, ret["comment"], _starting())
     except CommandExecutionError as exc:
         return {**ret, "result": False, "comment": str(exc)}
+    return _merged(name, ret["comment"], _starting())
 
 
 def _starting():
@@ -252,10 +252,13 @@ def _starting():
     order = [role for role in _ORDER[::-1] if role in _roles()]
     first = [role for role in order if role == "api" and value["upgrade:alone"]]
     for unit, found in _each("running", first):
-        if found["result"]:
-            __salt__["octavia_drain.wait_for_api"](value["upgrade:patience"], saltenv=__env__)
-            # told by the phase to which it belongs
-            __context__["octavia_upgrade.back"] = _put_back()
+        try:
+            if found["result"]:
+                __salt__["octavia_drain.wait_for_api"](value["upgrade:patience"], saltenv=__env__)
+                # told by the phase to which it belongs
+                __context__["octavia_upgrade.back"] = _put_back()
+        except CommandExecutionError as exc:
+            found.update(result=False, comment=str(exc))
         yield unit, found
         if found["result"] is False:
             return

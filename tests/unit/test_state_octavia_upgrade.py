@@ -185,6 +185,32 @@ def test_services_stop_in_order_and_start_in_the_reverse_one(host):
     assert host.running() == UNITS
 
 
+def test_the_api_of_a_host_that_serves_alone_comes_first_and_is_back_before_the_others_start(host):
+    host.tree["octavia"]["upgrade"]["alone"] = True
+    for name in ("drained", "stopped"):
+        host.phase(name)
+    host.systemd.orders.clear()
+    running, out = [], host.drain.is_out
+    host.drain.wait_for_api.side_effect = lambda *args, **kwargs: running.append((host.running(), out()))
+    planned = host.phases("started", "returned", test=True)
+    assert running == [] and out()
+    done = host.phases("started", "returned")
+    assert {name: ret["changes"] for name, ret in planned.items()} == {
+        name: ret["changes"] for name, ret in done.items()
+    }
+    assert done["returned"]["changes"] == {"API": {"old": "taken out", "new": "serves"}}
+    assert running[0] == ([API], True) and not out()
+    assert [order.split()[-1] for order in host.systemd.orders if order.startswith("restart")] == [
+        API, WORKER, HEALTH, HOUSE,
+    ]  # fmt: skip
+    # where it does not answer nothing else starts
+    host.phase("stopped")
+    host.drain.wait_for_api.side_effect = CommandExecutionError("The API does not answer")
+    ret = host.phase("started")
+    assert (ret["result"], ret["changes"], ret["comment"]) == (False, {API: UP}, "The API does not answer")
+    assert host.running() == [API]
+
+
 def test_a_service_that_does_not_stop_ends_the_phase(host):
     host.systemd.refuses.add("disable")
     ret = host.phase("stopped")
