@@ -292,8 +292,8 @@ def restore(test=False, saltenv=None):
         if test:
             return note
         _tool(1)
-        _nobody_works(settings, saltenv)
         lock = stack.enter_context(_alone(saltenv))
+        _nobody_works(settings, saltenv)
         _keep(settings, {**note, "restoring": _now()})
         # first: whoever looks at a half restored database must not take it for a migrated one
         __salt__["octavia_db.forget"](saltenv=saltenv)
