@@ -7,6 +7,7 @@ away by ``octavia.upgrade.post`` or ``octavia.upgrade.restore``.
 """
 
 import glob
+import logging
 import os
 import re
 import shutil
@@ -14,6 +15,8 @@ import time
 
 from salt.exceptions import CommandExecutionError
 from salt.utils.args import clean_kwargs
+
+log = logging.getLogger(__name__)
 
 # What Debian's package manager prints of a package that would be installed: name, version there is, version to come.
 _INSTALL = re.compile(r"^Inst (\S+?)(?::\S+)? (?:\[(\S+)\] )?\((\S+) ", re.MULTILINE)
@@ -81,7 +84,8 @@ def _between_virtualenvs(old, saltenv):
 
 def refresh(saltenv=None):
     """
-    Have the package manager ask its sources, and ask it anew for the hop.
+    Have the package manager ask its sources, and ask it anew for the hop. A source that does not answer counts with
+    what it said before, and packages that were downloaded stay, which Salt's own refresh would throw away then.
 
     CLI Example:
 
@@ -89,7 +93,14 @@ def refresh(saltenv=None):
 
         salt-call octavia_hop.refresh
     """
-    if not __salt__["octavia_pillar.has_venv"]():
+    if __salt__["octavia_pillar.has_venv"]():
+        pass
+    elif __grains__["os_family"] == "Debian":
+        try:
+            _apt("update")
+        except CommandExecutionError as exc:
+            log.warning("%s", exc)
+    else:
         __salt__["pkg.refresh_db"]()
     __context__.pop("octavia_hop.facts", None)
 

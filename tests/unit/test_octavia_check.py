@@ -267,9 +267,11 @@ def test_the_package_manager_is_asked_for_another_release_alone(upgrading):
 def test_a_package_source_may_be_new_since_the_last_refresh(upgrading, test):
     host = upgrading("2026.2")
     host.opts["test"], host.offers = test, {"after": {"octavia": 16}}
-    host.refresh_db.side_effect = lambda: setattr(host, "offers", {"after": {"octavia": 19}})
+    host.hop.refresh = mock.Mock(
+        name="octavia_hop.refresh", side_effect=lambda saltenv: setattr(host, "offers", {"after": {"octavia": 19}})
+    )
     assert len(host.check.host(upgrades=True)) == test
-    assert host.refresh_db.call_count == (not test)
+    assert host.hop.refresh.call_count == (not test)
 
 
 def test_octavia_that_is_offered_nowhere_is_one_line(make):

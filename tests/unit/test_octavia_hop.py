@@ -402,3 +402,11 @@ def test_a_source_that_is_new_is_seen_after_a_refresh(host):
     host.refresh_db.side_effect = lambda: host.apt.offered.update(offered)
     host.hop.refresh()
     assert host.hop.facts()["new"] == "19.0.0"
+
+
+def test_a_source_that_does_not_answer_counts_as_it_was_and_throws_nothing_away(host, caplog):
+    host.apt.fails["update"] = "E: The repository 'http://deb.example.org trixie Release' is not signed."
+    host.hop.refresh()
+    assert host.hop.facts()["new"] == "19.0.0"
+    assert "apt-get update: The repository" in caplog.text
+    assert not [command for command in host.apt.commands if "clean" in command]

@@ -55,6 +55,8 @@ class Apt:
     def apt(self, verb, words, cwd):
         if verb in self.fails:
             return {"retcode": 100, "stdout": "", "stderr": self.fails[verb]}
+        if verb == "update":
+            self.host.refresh_db()
         names = [word for word in words if re.match(r"[a-z0-9]+-", word) or "=" in word and not word.startswith("APT")]
         said = ""
         if "--simulate" in words:
