@@ -170,11 +170,18 @@ def latest(name):
             if before.get(package) != now.get(package)
         }
         if not done["result"]:
-            return {**ret, "result": False, "comment": done["comment"]}
+            return {**ret, "result": False, "comment": _fault(done["comment"])}
         ret["comment"] = f"Octavia {hop['old']} is {hop['new']} now" if hop["old"] != hop["new"] else "Packages renewed"
     except CommandExecutionError as exc:
         ret.update(result=False, changes={}, comment=str(exc))
     return ret
+
+
+def _fault(comment):
+    """What went wrong, in one line: Salt tells all that the package manager has said."""
+    lines = [line.strip(" -") for line in comment.splitlines()]
+    errors = [line.removeprefix("E: ") for line in lines if line.startswith("E: ")]
+    return f"apt-get: {errors[0]}" if errors else " ".join(comment.split())
 
 
 def _install(name, packages):

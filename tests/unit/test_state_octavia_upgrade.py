@@ -317,6 +317,15 @@ def test_packages_that_pkg_installed_does_not_bring_are_a_failure(host):
     assert host.masked() == []
 
 
+def test_all_that_a_package_manager_says_becomes_one_line(host):
+    said = "Problem encountered installing package(s). Additional info follows:\n\nerrors:\n    - Running scope"
+    fault = host.state("octavia_upgrade")._fault
+    assert fault(f"{said}\n      E: Problem executing scripts DPkg::Pre-Invoke 'exit 1'\n      E: more") == (
+        "apt-get: Problem executing scripts DPkg::Pre-Invoke 'exit 1'"
+    )
+    assert "\n" not in fault(said)
+
+
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
 def test_units_are_unmasked_whatever_the_installation_raises(host, error):
     def raises(*args, **kwargs):
