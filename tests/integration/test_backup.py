@@ -275,26 +275,27 @@ def test_a_damaged_dump_drops_nothing(load_balancers, services):
     call(machine, "dump")
 
 
+@pytest.fixture(scope="module")
+def older(load_balancers, services, lab, pillar):
+    machine = load_balancers
+    machine.write("/etc/ssl/lab-ca.pem", lab.facts["ca"])
+    tls = {"enabled": True, "ca": "/etc/ssl/lab-ca.pem"}
+    change = {"database": {"name": OLDER, "user": "octavia_backup", "ssl": tls}}
+    machine.put_pillar(pillar(change))
+    apply(machine, "octavia.db.create")
+    sql(services, "ALTER USER octavia_backup@'%' REQUIRE SSL", None)
+    apply(machine, "octavia.conf")
+    head = machine.salt_call("octavia_db.schema").data["head"]
+    older = machine.run(["python3", "-c", PREVIOUS, head]).stdout.strip()
+    machine.run(["octavia-db-manage", "--config-file", "/etc/octavia/octavia.conf", "upgrade", older])
+    machine.put_pillar(pillar(change, {"db": {"create": False}}))
+    stop(machine)
+    machine.run(f"rm -rf {DIRECTORY}")
+    return machine, older, head
+
+
 class TestMigration:
     """From an older revision to that of the installed Octavia, by TLS and with a server that takes nothing else."""
-
-    @pytest.fixture(scope="class")
-    def older(self, load_balancers, services, lab, pillar):
-        machine = load_balancers
-        machine.write("/etc/ssl/lab-ca.pem", lab.facts["ca"])
-        tls = {"enabled": True, "ca": "/etc/ssl/lab-ca.pem"}
-        change = {"database": {"name": OLDER, "user": "octavia_backup", "ssl": tls}}
-        machine.put_pillar(pillar(change))
-        apply(machine, "octavia.db.create")
-        sql(services, "ALTER USER octavia_backup@'%' REQUIRE SSL", None)
-        apply(machine, "octavia.conf")
-        head = machine.salt_call("octavia_db.schema").data["head"]
-        older = machine.run(["python3", "-c", PREVIOUS, head]).stdout.strip()
-        machine.run(["octavia-db-manage", "--config-file", "/etc/octavia/octavia.conf", "upgrade", older])
-        machine.put_pillar(pillar(change, {"db": {"create": False}}))
-        stop(machine)
-        machine.run(f"rm -rf {DIRECTORY}")
-        return machine, older, head
 
     def test_there_is_a_dump_from_before(self, older, services):
         machine, before, head = older
