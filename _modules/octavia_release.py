@@ -5,6 +5,7 @@ Which Octavia this host has or can have, and what is known of that release.
 import difflib
 import fnmatch
 import importlib.metadata
+from collections.abc import Mapping
 
 from salt.exceptions import CommandExecutionError
 
@@ -412,7 +413,8 @@ class _Hop:
 def _below(tree, key):
     """The value at ``a:b:c`` in nested dicts, None where there is none."""
     for part in key.split(":"):
-        tree = tree.get(part) if isinstance(tree, dict) else None
+        # Salt's own pillar is a mapping, and no dict
+        tree = tree.get(part) if isinstance(tree, Mapping) else None
     return tree
 
 

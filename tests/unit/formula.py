@@ -11,6 +11,7 @@ import socket
 import threading
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from unittest import mock
 
 import yaml
@@ -161,7 +162,9 @@ class Host:
         module = importlib.util.module_from_spec(spec)
         module.__dict__.update(
             __salt__=self.salt, __states__=self.states, __opts__=self.opts, __context__=self.context,
-            __grains__=self.grains, __pillar__=self.tree, __env__="base",
+            __grains__=self.grains, __env__="base",
+            # as in Salt: a mapping, and no dict
+            __pillar__=MappingProxyType(self.tree),
         )  # fmt: skip
         spec.loader.exec_module(module)
         return module
