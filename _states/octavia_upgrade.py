@@ -170,7 +170,7 @@ def latest(name):
             if before.get(package) != now.get(package)
         }
         if not done["result"]:
-            return {**ret, "result": False, "comment": done["comment"]}
+            return {**ret, "result": False, "comment": _useful(done["comment"])}
         ret["comment"] = f"Octavia {hop['old']} is {hop['new']} now" if hop["old"] != hop["new"] else "Packages renewed"
     except CommandExecutionError as exc:
         ret.update(result=False, changes={}, comment=str(exc))
@@ -192,6 +192,13 @@ def _install(name, packages):
     finally:
         __salt__["octavia_pkg.release"](hold)
         __salt__["octavia_hop.arrived"](saltenv=__env__)
+
+
+def _useful(comment):
+    """What a package manager complains of, among all that Salt quotes of it; else that, in one line."""
+    lines = [line.strip(" -") for line in comment.splitlines() if line.strip(" -")]
+    errors = [line.removeprefix("E: ") for line in lines if line.startswith(("E: ", "dpkg: error"))]
+    return errors[0] if errors else " ".join(lines)
 
 
 def _unmask():

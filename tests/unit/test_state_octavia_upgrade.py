@@ -317,6 +317,15 @@ def test_packages_that_pkg_installed_does_not_bring_are_a_failure(host):
     assert host.masked() == []
 
 
+def test_a_package_manager_that_fails_is_one_line(host):
+    comment = (
+        "Problem encountered installing package(s). Additional info follows:\n\nchanges:\n    ----------\nerrors:\n"
+        "    - Running scope as unit: run-r1.scope\n      E: Sub-process exit 1 returned an error code (1)"
+    )
+    host.states["pkg.installed"] = lambda name, **kwargs: {"result": False, "changes": {}, "comment": comment}
+    assert host.phase("latest")["comment"] == "Sub-process exit 1 returned an error code (1)"
+
+
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
 def test_units_are_unmasked_whatever_the_installation_raises(host, error):
     def raises(*args, **kwargs):
