@@ -170,18 +170,11 @@ def latest(name):
             if before.get(package) != now.get(package)
         }
         if not done["result"]:
-            return {**ret, "result": False, "comment": _fault(done["comment"])}
+            return {**ret, "result": False, "comment": _useful(done["comment"])}
         ret["comment"] = f"Octavia {hop['old']} is {hop['new']} now" if hop["old"] != hop["new"] else "Packages renewed"
     except CommandExecutionError as exc:
         ret.update(result=False, changes={}, comment=str(exc))
     return ret
-
-
-def _fault(comment):
-    """What went wrong, in one line: Salt tells all that the package manager has said."""
-    lines = [line.strip(" -") for line in comment.splitlines()]
-    errors = [line.removeprefix("E: ") for line in lines if line.startswith("E: ")]
-    return f"apt-get: {errors[0]}" if errors else " ".join(comment.split())
 
 
 def _install(name, packages):
@@ -199,6 +192,13 @@ def _install(name, packages):
     finally:
         __salt__["octavia_pkg.release"](hold)
         __salt__["octavia_hop.arrived"](saltenv=__env__)
+
+
+def _useful(comment):
+    """What a package manager complains of, among all that Salt quotes of it; else that, in one line."""
+    lines = [line.strip(" -") for line in comment.splitlines() if line.strip(" -")]
+    errors = [line.removeprefix("E: ") for line in lines if line.startswith(("E: ", "dpkg: error"))]
+    return errors[0] if errors else " ".join(lines)
 
 
 def _unmask():

@@ -317,13 +317,13 @@ def test_packages_that_pkg_installed_does_not_bring_are_a_failure(host):
     assert host.masked() == []
 
 
-def test_all_that_a_package_manager_says_becomes_one_line(host):
-    said = "Problem encountered installing package(s). Additional info follows:\n\nerrors:\n    - Running scope"
-    fault = host.state("octavia_upgrade")._fault
-    assert fault(f"{said}\n      E: Problem executing scripts DPkg::Pre-Invoke 'exit 1'\n      E: more") == (
-        "apt-get: Problem executing scripts DPkg::Pre-Invoke 'exit 1'"
+def test_a_package_manager_that_fails_is_one_line(host):
+    comment = (
+        "Problem encountered installing package(s). Additional info follows:\n\nchanges:\n    ----------\nerrors:\n"
+        "    - Running scope as unit: run-r1.scope\n      E: Sub-process exit 1 returned an error code (1)"
     )
-    assert "\n" not in fault(said)
+    host.states["pkg.installed"] = lambda name, **kwargs: {"result": False, "changes": {}, "comment": comment}
+    assert host.phase("latest")["comment"] == "Sub-process exit 1 returned an error code (1)"
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
