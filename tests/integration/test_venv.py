@@ -9,6 +9,9 @@ import pytest
 from control_plane import UNITS, Api, apply, changed, fault, listening, pids, unit_state
 from lab import host
 
+# PyPI is asked from within a machine, which needs a network that CI need not have: for `make test-all`.
+pytestmark = pytest.mark.slow
+
 NEWEST = "19.0.0"
 SUBNET = "7f0d5a1e-6f0c-4d0e-9a53-2f6a4c9b7d10"
 #: The supported way for who stays on Debian 12: next release, or from one SLURP release to the next.
@@ -125,7 +128,6 @@ class TestNewest:
     def test_a_load_balancer_goes_from_post_to_active_and_away(self, controller, first_run, services, lab):
         make_and_delete(Api(services, lab.facts), "venv")
 
-    @pytest.mark.slow
     def test_a_version_that_pypi_does_not_have_is_one_line(self, controller, first_run):
         line = controller.machine.salt_call("octavia_venv.build", "19.0.99", check=False, env=host.pip_environment())
         assert "octavia:venv:version: Octavia 19.0.99 cannot be put into /opt/octavia/19.0.99: No matching" in (
@@ -134,7 +136,6 @@ class TestNewest:
         assert controller.call("octavia_venv.versions") == {NEWEST: NEWEST}
         assert not controller.machine.exists("/opt/octavia/19.0.99")
 
-    @pytest.mark.slow
     def test_another_version_than_the_one_in_use_is_refused(self, controller, first_run):
         controller.say({"venv": {"version": "18.0.1"}})
         before = pids(controller.machine)
@@ -143,7 +144,6 @@ class TestNewest:
         )
         assert pids(controller.machine) == before
 
-    @pytest.mark.slow
     def test_everything_is_back_after_a_reboot(self, controller, first_run):
         controller.say({"venv": {"version": NEWEST}})
         controller.machine.reboot()
@@ -151,7 +151,6 @@ class TestNewest:
         assert changed(apply(controller.machine)) == {}
 
 
-@pytest.mark.slow
 class TestSequence:
     """Each release in its turn, by the phases of an upgrade, and the way back from the last one."""
 
@@ -195,7 +194,6 @@ class TestSequence:
         assert Api(services, lab.facts).call("GET", path)[1]["loadbalancer"]["provisioning_status"] == "ACTIVE"
 
 
-@pytest.mark.slow
 class TestSwitch:
     """A host with packages, which goes on with a virtualenv of the same release, and back."""
 
