@@ -80,11 +80,11 @@ def test_a_source_that_is_new_since_the_last_refresh_counts(host):
 
 
 def test_a_finding_that_stops_is_a_failure_and_nothing_is_prepared(host):
-    host.database["unsettled"].return_value = [{"id": "a", "name": "b", "status": "PENDING_UPDATE", "seconds": 9}]
+    host.database["unsettled"].return_value = [{"id": "a", "name": "b", "status": "PENDING_UPDATE", "seconds": 99}]
     for test in (True, False):
         ret = host.phase("ready", test=test)
         assert (ret["result"], ret["changes"]) == (False, {})
-        assert ret["comment"].splitlines()[0].startswith("stop  load balancers  a (b) is PENDING_UPDATE for 9 s")
+        assert ret["comment"].splitlines()[0].startswith("stop  load balancers  a (b) is PENDING_UPDATE for 99 s")
     assert host.hop.note() == {}
 
 
