@@ -421,14 +421,5 @@ def _db_manage(settings, lock):
     if status < 0:
         raise CommandExecutionError(f"octavia-db-manage was killed by signal {-status}: apply again")
     if status:
-        raise CommandExecutionError(f"octavia-db-manage: {explained(_useful_line(text))}")
-
-
-def _useful_line(text):
-    """The error among the lines of a logged traceback, without the log's prefix."""
-    prefix = re.compile(r"^[\d-]+ [\d:.]+ \d+ [A-Z]+ \S+ (\[.*?\] )?|\x1b\[\d*m", re.MULTILINE)
-    lines = [line.strip() for line in prefix.sub("", text).splitlines() if line.strip()]
-    for line in reversed(lines):
-        if re.match(r"FAILED: |[\w.]*(Error|Exception|Exit|NotFound)\w*: ", line):
-            return line
-    return lines[-1] if lines else "failed without a word"
+        why = __salt__["octavia_log.error"](text) or next(reversed(__salt__["octavia_log.lines"](text)), None)
+        raise CommandExecutionError(f"octavia-db-manage: {explained(why or 'failed without a word')}")

@@ -35,9 +35,6 @@ _SPARE = 30
 
 # Seconds for which the log of a service tells of the start that has just failed.
 _FRESH = 60
-# What oslo.log writes before a line, and the last line of a traceback.
-_PREFIX = re.compile(r"^[\d-]+ [\d:.]+ \d+ [A-Z]+ \S+ (\[.*?\] )?")
-_ERROR = re.compile(r"[\w.]*(Error|Exception|Exit|NotFound)\w*: ")
 
 # What systemd writes into a unit's journal beside lines that begin with the unit's name.
 _SYSTEMD = re.compile(r"(Start|Stopp|Restart|Reload)(ing|ed) |Failed to start |Dependency failed ")
@@ -445,7 +442,7 @@ def _last_words(unit):
     )
     lines = [line for line in done["stdout"].splitlines() if line.strip()]
     own = [line for line in lines if not line.startswith(f"{unit}.service") and not _SYSTEMD.match(line)]
-    path = f"{__salt__['octavia_pillar.settings']()['log_dir']}/{unit}.log"
+    path = __salt__["octavia_log.path"](unit)
     if not _telling(own) and (logged := _logged(path)):
         return f"{logged} ({path})"
     words = _telling(own) or own or _telling(lines) or ["it left no message"]
@@ -459,11 +456,10 @@ def _logged(path):
             return ""
         with open(path, "rb") as stream:
             stream.seek(max(0, os.stat(path).st_size - 65536))
-            lines = stream.read().decode(errors="replace").splitlines()
+            text = stream.read().decode(errors="replace")
     except OSError:
         return ""
-    texts = (_PREFIX.sub("", line).strip() for line in reversed(lines))
-    return _without_secrets(next((text for text in texts if _ERROR.match(text)), ""))
+    return _without_secrets(__salt__["octavia_log.error"](text) or "")
 
 
 def _without_secrets(text):

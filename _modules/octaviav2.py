@@ -274,7 +274,7 @@ def log_position(saltenv=None):
         salt-call octaviav2.log_position
     """
     try:
-        return os.stat(_log(saltenv)).st_size
+        return os.stat(__salt__["octavia_log.path"]("octavia-worker", saltenv)).st_size
     except OSError:
         return None
 
@@ -296,7 +296,7 @@ def reason(ident, position=None, saltenv=None):
 
         salt-call octaviav2.reason 45f40289-0551-483a-b089-47214bc2a8a4
     """
-    path = _log(saltenv)
+    path = __salt__["octavia_log.path"]("octavia-worker", saltenv)
     if position is not None:
         try:
             with open(path, encoding="utf-8", errors="replace") as stream:
@@ -309,12 +309,6 @@ def reason(ident, position=None, saltenv=None):
         except OSError:
             pass
     return f"look for {ident} in {path}, here or on the controller whose worker has done it"
-
-
-def _log(saltenv):
-    settings = __salt__["octavia_pillar.settings"](saltenv=saltenv)
-    directory = (settings.get("logging") or {}).get("log_dir") or settings["log_dir"]
-    return f"{directory}/octavia-worker.log"
 
 
 def _list(kind, cloud_name, query):

@@ -29,6 +29,7 @@ MODULES = (
     "octavia_check",
     "octavia_fit",
     "octavia_file",
+    "octavia_log",
     "octavia_issue",
     "octavia_pkg",
     "octavia_venv",

@@ -61,6 +61,8 @@ def db(load, settings, host, monkeypatch):
         "octavia_host.call": host,
         "octavia_file.note": file.note,
         "octavia_file.keep": file.keep,
+        "octavia_log.error": load("_modules/octavia_log").error,
+        "octavia_log.lines": load("_modules/octavia_log").lines,
         "octavia_backup.whole": create_autospec(load("_modules/octavia_backup").whole, return_value=None),
         "octavia_backup.begin": create_autospec(load("_modules/octavia_backup").begin),
     }
