@@ -50,16 +50,8 @@ def facts(saltenv=None):
         old = __salt__["octavia_release.installed"](saltenv)
         if not old:
             raise CommandExecutionError("Octavia is not installed here: there is nothing to upgrade")
-        if __salt__["octavia_pillar.has_venv"]():
-            __context__["octavia_hop.facts"] = _between_virtualenvs(old, saltenv)
-            return __context__["octavia_hop.facts"]
-        distribution = __salt__["octavia_pillar.distribution"](saltenv)
-        common, along = distribution["offered_by"], __salt__["octavia_pillar.values"](saltenv)["upgrade:packages"]
-        packages = _simulated(along, saltenv)
-        new = _upstream(packages[common]["new"]) if common in packages else old
-        needed = distribution["along"].get(new.split(".")[0])
-        if needed:
-            packages = _simulated([*along, *needed], saltenv)
+        venv = __salt__["octavia_pillar.has_venv"]()
+        new, packages = (_of_virtualenvs if venv else _of_packages)(old, saltenv)
         __context__["octavia_hop.facts"] = {
             "old": old,
             "new": new,
@@ -70,16 +62,22 @@ def facts(saltenv=None):
     return __context__["octavia_hop.facts"]
 
 
-def _between_virtualenvs(old, saltenv):
+def _of_virtualenvs(_old, saltenv):
     new, current = __salt__["octavia_venv.wanted"](saltenv=saltenv), __salt__["octavia_venv.current"](saltenv)
     name = os.path.basename(__salt__["octavia_venv.path"](new, saltenv))
-    return {
-        "old": old,
-        "new": new,
-        "before": __salt__["octavia_release.known"](old, saltenv),
-        "after": __salt__["octavia_release.known"](new, saltenv),
-        "packages": {"octavia": {"old": current, "new": name}} if name != current else {},
-    }
+    return new, {"octavia": {"old": current, "new": name}} if name != current else {}
+
+
+def _of_packages(old, saltenv):
+    distribution = __salt__["octavia_pillar.distribution"](saltenv)
+    common, along = distribution["offered_by"], __salt__["octavia_pillar.values"](saltenv)["upgrade:packages"]
+    names, now = applications(saltenv), versions(saltenv)
+    if not names:
+        raise CommandExecutionError(f"{common} is not installed: this Octavia is none of the distribution's packages")
+    packages = _simulated(names, along, now, saltenv)
+    new = _upstream(packages[common]["new"]) if common in packages else old
+    needed = distribution["along"].get(new.split(".")[0])
+    return new, _simulated(names, [*along, *needed], now, saltenv) if needed else packages
 
 
 def refresh(saltenv=None):
@@ -147,7 +145,7 @@ def proved(before, after, saltenv=None):
 def note(saltenv=None):
     """
     Return what ``octavia.upgrade.pre`` has noted of this host before its upgrade, empty where no upgrade is on its way:
-    ``old`` and ``new`` (versions of Octavia), ``packages`` (``{name: version}`` of before), ``saved`` (files of these),
+    ``old`` and ``new`` (versions of Octavia), ``packages`` and ``to`` (``{name: version}`` of before and afterwards),
     ``began`` (services were stopped for it).
 
     CLI Example:
@@ -230,7 +228,6 @@ def arrived(saltenv=None):
 
         salt-call octavia_hop.arrived
     """
-    __context__.pop("octavia_hop.facts", None)
     __salt__["octavia_pkg.forget"]()
     release = __salt__["octavia_release.installed"](saltenv)
     if release not in (None, note(saltenv).get("old"), __salt__["octavia_file.note"](_last(saltenv)).get("release")):
@@ -410,16 +407,12 @@ def applications(saltenv=None):
     return sorted(name for name, source in sources.items() if source == sources.get(common))
 
 
-def _simulated(along, saltenv):
-    """What the package manager would change for the newest Octavia and others, as ``{name: {old, new}}``."""
-    names = applications(saltenv)
-    if not names:
-        raise CommandExecutionError(
-            f"{__salt__['octavia_pillar.distribution'](saltenv)['offered_by']} is not installed: "
-            "this Octavia is none of the distribution's packages"
-        )
+def _simulated(names, along, now, saltenv):
+    """
+    What the package manager would change for the newest of Octavia's packages, ``names``, and others that go along, as
+    ``{name: {old, new}}``; ``now`` is what is installed.
+    """
     pinned = __salt__["octavia_pillar.values"](saltenv).get("upgrade:package_version")
-    now = versions(saltenv)
     along = [name for name in along if name in now and name not in names]
     if __grains__["os_family"] != "Debian":
         new = {name: pinned or __salt__["pkg.latest_version"](name, refresh=False) for name in names}

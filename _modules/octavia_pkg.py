@@ -44,7 +44,7 @@ def missing(pkgs):
 
 def forget():
     """
-    Forget what was known of packages, units and the installed Octavia. Called after packages have changed.
+    Forget what was known of packages, units, the installed Octavia and its upgrade. Called after packages have changed.
 
     CLI Example:
 
@@ -52,7 +52,7 @@ def forget():
 
         salt-call octavia_pkg.forget
     """
-    for known in ("octavia_pkg.present", "octavia_release.installed", "octavia_service.status"):
+    for known in ("octavia_pkg.present", "octavia_release.installed", "octavia_service.status", "octavia_hop.facts"):
         __context__.pop(known, None)
     # where a virtualenv has its libraries is known when there is one
     __context__.pop("octavia_pillar.settings", None)

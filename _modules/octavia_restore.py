@@ -96,7 +96,7 @@ def packages(saltenv=None):
         return
     if __salt__["octavia_pillar.has_venv"]():
         __salt__["octavia_venv.use"](found["octavia"]["new"], saltenv=saltenv)
-        __context__.pop("octavia_hop.facts", None)
+        __salt__["octavia_pkg.forget"]()
         return
     settings = __salt__["octavia_pillar.settings"](saltenv)
     hold = list(settings["units"].values())
@@ -113,7 +113,6 @@ def packages(saltenv=None):
             raise CommandExecutionError(f"{command[0]}: {__salt__['octavia_pkg.words'](done)}")
     finally:
         __salt__["octavia_pkg.release"](hold)
-        __context__.pop("octavia_hop.facts", None)
         __salt__["octavia_pkg.forget"]()
 
 
@@ -143,11 +142,11 @@ def files(saltenv=None):
 def _files(saltenv):
     settings = __salt__["octavia_pillar.settings"](saltenv)
     units = [
-        f"{settings['unit_dir']}/{settings['units'][role]}.service.d/salt.conf"
+        __salt__["octavia_service.drop_in"](settings["units"][role], saltenv)[0]
         for role in settings["roles"]
         if role != "api"
     ]
-    policy = f"{settings['conf_dir']}/policy.yaml"
+    policy = __salt__["octavia_policy.path"](saltenv)
     return [settings["conf_file"], policy, settings["api_uwsgi"], settings["api_unit"], *units]
 
 
