@@ -11,6 +11,7 @@ import re
 import socket
 
 from salt.exceptions import CommandExecutionError
+from salt.utils.network import is_ip
 
 # Names of the distribution, which the pillar may replace; not in conf.yaml, but in osfamilymap.yaml.
 _DISTRIBUTION = ("host", "units", "packages", "offered_by")
@@ -262,7 +263,7 @@ def _wrong(spec, value, facts):
         return fault
     if "pattern" in spec and not re.fullmatch(spec["pattern"], text):
         return f"must be {spec['shape']}"
-    if kind == "address" and not _is_address(text):
+    if kind == "address" and not is_ip(text):
         return f"is {shown}, must be an IP address"
     if kind == "host" and not _is_host(text):
         return f"is {shown}, must be a host name or an IP address"
@@ -321,7 +322,7 @@ def _wrong_member(member, only_address=False):
     """What is wrong with one of a list of servers. Quotes nothing: it may be a URL with a password."""
     if isinstance(member, str):
         bracketed = re.fullmatch(r"\[(?P<host>[^\]]*)\](:(?P<port>[0-9]+))?", member)
-        plain = None if _is_address(member) else re.fullmatch(r"(?P<host>[^:]*):(?P<port>[0-9]+)", member)
+        plain = None if is_ip(member) else re.fullmatch(r"(?P<host>[^:]*):(?P<port>[0-9]+)", member)
         found = bracketed or plain
         member = {"host": found["host"], "port": found["port"] and int(found["port"])} if found else {"host": member}
     if not isinstance(member, dict):
@@ -331,7 +332,7 @@ def _wrong_member(member, only_address=False):
         return f"has {unknown[0]}, must have host and port only"
     if not isinstance(member.get("host"), str) or not _is_host(member["host"]):
         return f"has no host that is {'an IP address' if only_address else 'a host name or an IP address'}"
-    if only_address and not _is_address(member["host"]):
+    if only_address and not is_ip(member["host"]):
         return "has no host that is an IP address; an amphora may know no names"
     if only_address and ipaddress.ip_address(member["host"]).is_unspecified:
         return "has an unspecified address, to which no amphora can send"
@@ -342,15 +343,7 @@ def _wrong_member(member, only_address=False):
 
 
 def _is_host(text):
-    return _is_address(text) or bool(_HOST.fullmatch(text))
-
-
-def _is_address(text):
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
+    return is_ip(text) or bool(_HOST.fullmatch(text))
 
 
 def _fresh():

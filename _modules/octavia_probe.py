@@ -9,13 +9,13 @@ import contextlib
 import datetime
 import fcntl
 import http.client
-import ipaddress
 import os
 import secrets
 import shlex
 import time
 
 from salt.exceptions import CommandExecutionError
+from salt.utils.network import is_ip
 
 TAG = "octavia-probe"
 
@@ -88,7 +88,7 @@ def _probed_member(member):
     if isinstance(member, str):
         address, _, port = member.rpartition(":")
         member = {"address": address.strip("[]"), "port": int(port) if port.isdigit() else port}
-    if not isinstance(member, dict) or not set(member) <= set(known) or not _is_address(str(member.get("address"))):
+    if not isinstance(member, dict) or not set(member) <= set(known) or not is_ip(str(member.get("address"))):
         raise CommandExecutionError("member: must be address:port, or a mapping of address, port and subnet")
     port = member.get("port", 80)
     if not isinstance(port, int) or not 1 <= port <= 65535:
@@ -98,14 +98,6 @@ def _probed_member(member):
 
 def _member_of(address, port, subnet):
     return {"address": address, "port": port, **({"subnet_id": subnet} if subnet else {})}
-
-
-def _is_address(text):
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def run(
