@@ -62,6 +62,12 @@ def test_pillars_do_not_say_a_key_twice():
         yaml.load(path.read_text().replace("@", ""), Loader)  # noqa: S506
 
 
+def test_no_two_test_files_have_one_name():
+    """pytest imports them by their bare names, and says so only when it comes to the second one."""
+    names = [path.name for path in files("test_*.py", below=("tests",))]
+    assert sorted(names) == sorted(set(names))
+
+
 def test_shell_scripts_parse():
     for script in SHELL:
         subprocess.run(["/bin/bash", "-n", ROOT / script], check=True)
