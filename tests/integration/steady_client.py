@@ -44,7 +44,8 @@ class SteadyClient:
     def __exit__(self, *_):
         self.services.write(STOP, "")
         out, _ = self.process.communicate(timeout=3 * PATIENCE)
-        self.found = json.loads(out)
+        # what became of it must not hide what the block has to say
+        self.found = json.loads(out or "null")
 
 
 class Client:
