@@ -87,22 +87,20 @@ kitchen: ## all suites with test-kitchen and kitchen-salt (Ruby, not installed h
 # --- packaging
 
 .PHONY: install
-install: $(FORMULA) ## copy the formula to DESTDIR
+install: $(FORMULA) ## copy the formula and its reclass classes to DESTDIR
 	find $(FORMULA) -type f -not -name '*.pyc' -print0 | \
 		xargs -0 -I{} install -D -m 644 {} $(DESTDIR)$(PREFIX)/env/{}
-ifneq ($(wildcard metadata/service),)
 	cd metadata/service && find . -type f -print0 | \
 		xargs -0 -I{} install -D -m 644 {} $(DESTDIR)$(PREFIX)/reclass/service/octavia/{}
-endif
 
 .PHONY: deb
 deb: ## build the Debian package into build/
-	@dpkg-query -W $(DEB_TOOLS) >/dev/null 2>&1 || \
-		{ apt-get update -q && apt-get install -y -q --no-install-recommends $(DEB_TOOLS); }
+	@command -v dh >/dev/null && command -v lintian >/dev/null || { apt-get -qq update && \
+		DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends $(DEB_TOOLS) >/dev/null; }
 	rm -rf build/deb && mkdir -p build/deb/src
-	tar -c $(FORMULA) $(wildcard metadata) debian Makefile LICENSE README.rst pillar.example | \
+	tar -c --exclude=__pycache__ $(FORMULA) metadata debian Makefile LICENSE README.rst pillar.example | \
 		tar -x -C build/deb/src
-	cd build/deb/src && dpkg-buildpackage -us -uc -b
+	cd build/deb/src && dpkg-buildpackage -us -uc -b --no-check-builddeps
 	lintian --fail-on error,warning build/deb/*.changes
 	mv build/deb/salt-formula-octavia_* build/
 	rm -rf build/deb

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from control_plane import apply, changed, unit_state
 from harness import ROOT
+from kitchen_verifier import inside, opened, verify
 
 TREE = "/usr/share/salt-formulas/env"
 SSH = """\
@@ -30,11 +31,6 @@ controller2:
   priv: {key}
   minion_opts: {{state_output: changes}}
 """
-
-
-def inside(lab):
-    """Runs a command of this host in the network of the lab."""
-    return ["ip", "netns", "exec", f"octavia-lab-{lab.name}"]
 
 
 @pytest.fixture(scope="module")
@@ -59,11 +55,7 @@ def installed(tmp_path_factory):
 @pytest.fixture(scope="module")
 def key(machine, tmp_path_factory):
     """A key that opens the machine by ssh."""
-    key = tmp_path_factory.mktemp("ssh") / "key"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
-    machine.write("/root/.ssh/authorized_keys", key.with_suffix(".pub").read_text(), 0o600)
-    machine.run("chmod 700 /root/.ssh; systemctl start ssh")
-    return key
+    return opened(machine, tmp_path_factory.mktemp("ssh"))
 
 
 @pytest.fixture(scope="module")
@@ -88,12 +80,7 @@ def test_the_installed_formula_brings_up_the_api_on_a_minion_that_never_synced(m
 
 
 def test_the_verifier_of_kitchen_is_content(lab, machine, key):
-    environment = {"KITCHEN_SUITE": "api_single", "KITCHEN_HOSTNAME": machine.address, "KITCHEN_SSH_KEY": str(key)}
-    done = subprocess.run(
-        [*inside(lab), sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", ROOT / "tests" / "verify"],
-        capture_output=True, text=True, timeout=120, env={**os.environ, **environment},
-    )  # fmt: skip
-    assert done.returncode == 0 and "4 passed" in done.stdout, done.stdout
+    verify(lab, machine, "api_single", key)
 
 
 def test_salt_ssh_finds_nothing_to_do_and_then_does_what_the_pillar_says(

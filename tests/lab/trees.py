@@ -400,6 +400,15 @@ LAYERS = {
             wants="network",
         ),
         Layer(
+            "tools-13",
+            "what makes and tries Debian packages, and reclass, for Debian 13",
+            "base-13",
+            lambda layer: (INSTALL, layer.packages),
+            _install_build,
+            "13",
+            "tools",
+        ),
+        Layer(
             "services",
             "MariaDB, RabbitMQ, memcached, Keystone, Neutron configured",
             "packages-services",
@@ -422,6 +431,7 @@ TREES = {
     **{f"debian-{number}": (f"octavia-{number}", f"salt-{number}") for number in host.DATA["debian"]},
     **{f"libraries-{number}": (f"libraries-{number}", f"salt-{number}") for number in host.DATA["debian"]},
     **{f"firewall-{number}": (f"firewall-{number}", f"salt-{number}") for number in host.DATA["debian"]},
+    "tools-13": ("tools-13", "salt-13"),
     "next-13": ("libraries-13", "next-13", "salt-13"),
     "services": ("services", "salt-12"),
     "cloud": ("services", "packages-cloud", "cloud", "amphora", "salt-12"),

@@ -10,8 +10,8 @@ from harness import ROOT
 
 pytestmark = pytest.mark.lint
 
-PYTHON = ["_modules", "_states", "octavia", "tests"]
-SHELL = [".ci/run"]
+PYTHON = ["_modules", "_states", "octavia", "tests", "debian/tests/states"]
+SHELL = [".ci/run", "debian/tests/classes"]
 
 
 def run(tool, *args):
