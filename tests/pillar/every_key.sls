@@ -541,3 +541,9 @@ octavia:
     max_process_warning_percent: 0.75
   client:
     enabled: true
+  monitoring:
+    enabled: true
+    interval: 30
+    textfile_directory: /srv/node-exporter
+    error_log_rate: 0.5
+    failovers_per_hour: 9

@@ -46,6 +46,7 @@ MODULES = (
     "octavia_compute",
     "octaviav2",
     "octavia_health",
+    "octavia_metrics",
     "octavia_probe",
     "octavia_image",
     "octavia_firewall",
