@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 import yaml
-from harness import Minion
+from harness import ROOT, Minion
 from lab import trees
 
 DAY = 86400
@@ -148,7 +148,7 @@ def rules(alerts):
     return {"groups": [{"name": "alert.rules", "rules": named}]}
 
 
-def tests(alerts):
+def cases(alerts):
     """promtool's own tests of the cases: two for each alert."""
     found = []
     for name, (well, wrong, when, labels, says) in CASES.items():
@@ -172,8 +172,18 @@ def test_every_alert_has_a_case(alerts):
 
 
 def test_promtool_takes_the_rules_and_finds_each_alert_as_it_should_be(promtool, alerts, tmp_path):
-    (tmp_path / "tests.yml").write_text(yaml.safe_dump(tests(alerts)))
+    (tmp_path / "tests.yml").write_text(yaml.safe_dump(cases(alerts)))
     (tmp_path / "rules.yml").write_text(yaml.safe_dump(rules(alerts), sort_keys=False))
     for verb in (["check", "rules", "rules.yml"], ["test", "rules", "tests.yml"]):
         done = subprocess.run([promtool, *verb], cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_promtool_takes_the_queries_of_the_dashboard(promtool, tmp_path):
+    board = json.loads((ROOT / "octavia/files/grafana_dashboards/octavia_prometheus.json").read_text())
+    asked = {target["expr"] for panel in board["panels"] for target in panel["targets"]}
+    named = [{"record": f"panel:{number}", "expr": each} for number, each in enumerate(sorted(asked))]
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": named}]}))
+    ask = [promtool, "check", "rules", tmp_path / "rules.yml"]
+    done = subprocess.run(ask, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and f"{len(named)} rules found" in done.stdout, done.stdout + done.stderr

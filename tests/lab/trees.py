@@ -68,8 +68,9 @@ LIBRARIES = (
 )
 # The tools of a host's firewall, of which a machine may have one or the other, and Open vSwitch.
 FIREWALL = "nftables iptables openvswitch-switch"
-# Prometheus's node exporter and its promtool; what a receiver of logs needs is downloaded, for the formula to install.
-EXPORTER = INSTALL.format(packages="prometheus-node-exporter")
+# Prometheus's node exporter, its promtool, and the language of Fluentd. What a receiver of logs needs is downloaded:
+# the formula installs it.
+EXPORTER = INSTALL.format(packages="prometheus-node-exporter ruby")
 EXPORTER += """
 cd /tmp
 apt-get -qq download prometheus

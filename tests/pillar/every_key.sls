@@ -376,6 +376,11 @@ octavia:
       - worker
       - health_manager
       - housekeeping
+    syslog:
+      enabled: true
+      port: 10515
+      directory: /srv/octavia-amphora
+      days: 30
     controller_worker:
       amp_flavor_id: 11111111-2222-3333-4444-000000000001
       amp_image_tag: amphora

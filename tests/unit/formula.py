@@ -47,6 +47,7 @@ MODULES = (
     "octaviav2",
     "octavia_health",
     "octavia_metrics",
+    "octavia_syslog",
     "octavia_probe",
     "octavia_image",
     "octavia_firewall",
