@@ -433,8 +433,8 @@ def has_ssh(saltenv=None):
 
 def log_targets(saltenv=None):
     """
-    Return where amphorae send their logs, as a list of ``[protocol, host, port]``, IPv6 without brackets. The host is None
-    for the hosts that receive them by ``manager:syslog``, of which this is one.
+    Return where amphorae send their logs, as a list of ``[protocol, host, port]``, IPv6 without brackets. The host is
+    None for the hosts that receive them by ``manager:syslog``, of which this is one.
 
     CLI Example:
 
