@@ -65,6 +65,8 @@ def options(saltenv=None, mask=True, release=None, look_up=False, awaited=True):
         put(option, val)
     if "manager" in enabled:
         put("health_manager/controller_ip_port_list", _targets(value))
+        for option, targets in _log_targets(value).items():
+            put(option, targets)
     for section, names in ((__pillar__.get("octavia") or {}).get("config") or {}).items():
         for name, val in (names or {}).items():
             # an empty list is an answer here: it takes away what stands above
@@ -198,6 +200,17 @@ def _targets(value):
             return []
         targets = [{"host": address}]
     return [f"{t['host']}:{t.get('port', port)}" for t in map(_member, targets)]
+
+
+def _log_targets(value):
+    """Where amphorae send their logs unless the pillar says it, with ``manager:syslog``: to all health managers."""
+    names = ("admin_log_targets", "tenant_log_targets")
+    if not value.get("manager:syslog:enabled"):
+        return {}
+    targets = _targets(value)
+    if not isinstance(targets, str):
+        targets = [f"{target.rpartition(':')[0]}:{value['manager:syslog:port']}" for target in targets]
+    return {f"amphora_agent/{name}": targets for name in names if f"manager:amphora_agent:{name}" not in value}
 
 
 def _cache(value):

@@ -71,7 +71,7 @@ def ports(addresses, saltenv=None):
     value = __salt__["octavia_pillar.values"](saltenv)
     found = {("udp", value["manager:health_manager:bind_port"])}
     targets = __salt__["octavia_pillar.log_targets"](saltenv)
-    found.update((protocol, port) for protocol, host, port in targets if host in addresses)
+    found.update((protocol, port) for protocol, host, port in targets if host in (None, *addresses))
     return [list(each) for each in sorted(found)]
 
 

@@ -433,7 +433,8 @@ def has_ssh(saltenv=None):
 
 def log_targets(saltenv=None):
     """
-    Return where amphorae send their logs, as a list of ``[protocol, host, port]``, an IPv6 address without brackets.
+    Return where amphorae send their logs, as a list of ``[protocol, host, port]``, IPv6 without brackets. The host is
+    None for the hosts that receive them by ``manager:syslog``, of which this is one.
 
     CLI Example:
 
@@ -443,7 +444,7 @@ def log_targets(saltenv=None):
     """
     value = values(saltenv)
     protocol = value.get("manager:amphora_agent:log_protocol", "UDP").lower()
-    found = []
+    found = [[protocol, None, value["manager:syslog:port"]]] if value.get("manager:syslog:enabled") else []
     for name in ("admin_log_targets", "tenant_log_targets"):
         for target in value.get(f"manager:amphora_agent:{name}", ()):
             host, colon, port = str(target).rpartition(":")

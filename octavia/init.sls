@@ -8,3 +8,6 @@ include:
   - octavia.api
   - octavia.manager
   - octavia.driver_agent
+{%- if pillar | traverse("octavia:monitoring:enabled") is not none %}
+  - octavia.monitoring
+{%- endif %}

@@ -194,6 +194,14 @@ class Minion:
 
         return salt.state.HighState(self.opts, initial_pillar=self.pillar)
 
+    def meta(self, name):
+        """What a file of octavia/meta says to an SLS that includes it, as those of formulas of monitoring do."""
+        from salt.template import compile_template
+
+        path = ROOT / "octavia" / "meta" / f"{name}.yml"
+        rend = self._compiler.state.rend
+        return compile_template(str(path), rend, "jinja|yaml", [], [], saltenv="base", sls="octavia.meta") or {}
+
     def show_highstate(self):
         """ID -> declaration of everything that the top file assigns, or an AssertionError."""
         high = self.call("state.show_highstate")

@@ -4,3 +4,4 @@ include:
   - octavia.manager.health_manager
   - octavia.manager.housekeeping
   - octavia.manager.interface
+  - octavia.manager.syslog

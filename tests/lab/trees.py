@@ -68,6 +68,16 @@ LIBRARIES = (
 )
 # The tools of a host's firewall, of which a machine may have one or the other, and Open vSwitch.
 FIREWALL = "nftables iptables openvswitch-switch"
+# Prometheus's node exporter, its promtool, and the language of Fluentd. What a receiver of logs needs is downloaded:
+# the formula installs it.
+EXPORTER = INSTALL.format(packages="prometheus-node-exporter ruby")
+EXPORTER += """
+cd /tmp
+apt-get -qq download prometheus
+dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x -C / ./usr/bin/promtool
+rm prometheus_*.deb
+"""
+RECEIVER = "rsyslog logrotate"
 # The Octavia of Debian as a library, and the newest of PyPI in a Python of its own.
 INSTALL_OCTAVIA = INSTALL.format(packages="octavia-common python3-octavia python3-pymysql")
 # The Octavia of the next Debian as an archive of its own, with what else changes when it is installed over the present
@@ -201,6 +211,13 @@ def _libraries_build(layer, disk):
     _in_overlay(layer, disk, INSTALL.format(packages=LIBRARIES))
     # the archives are hidden by this layer, not gone: those of Octavia itself are still to be installed
     shutil.rmtree(disk / "upper" / "var" / "cache" / "apt")
+
+
+def _monitoring_build(layer, disk):
+    """Also the archives below are hidden by what was tidied up: see _libraries_build."""
+    _in_overlay(layer, disk, EXPORTER)
+    shutil.rmtree(disk / "upper" / "var" / "cache" / "apt")
+    _in_overlay(layer, disk, DOWNLOAD.format(packages=RECEIVER))
 
 
 def _states_inputs(directory, *without):
@@ -392,6 +409,13 @@ LAYERS = {
             for number in host.DATA["debian"]
         ),
         Layer(
+            "monitoring-12",
+            "Prometheus's node exporter and promtool for Debian 12",
+            "libraries-12",
+            lambda _layer: (EXPORTER, DOWNLOAD, RECEIVER),
+            _monitoring_build,
+        ),
+        Layer(
             "network-12",
             "Neutron's linuxbridge agent for Debian 12",
             "libraries-12",
@@ -432,6 +456,7 @@ TREES = {
     **{f"libraries-{number}": (f"libraries-{number}", f"salt-{number}") for number in host.DATA["debian"]},
     **{f"firewall-{number}": (f"firewall-{number}", f"salt-{number}") for number in host.DATA["debian"]},
     "tools-13": ("tools-13", "salt-13"),
+    "monitoring-12": ("monitoring-12", "salt-12"),
     "next-13": ("libraries-13", "next-13", "salt-13"),
     "services": ("services", "salt-12"),
     "cloud": ("services", "packages-cloud", "cloud", "amphora", "salt-12"),

@@ -376,6 +376,11 @@ octavia:
       - worker
       - health_manager
       - housekeeping
+    syslog:
+      enabled: true
+      port: 10515
+      directory: /srv/octavia-amphora
+      days: 30
     controller_worker:
       amp_flavor_id: 11111111-2222-3333-4444-000000000001
       amp_image_tag: amphora
@@ -541,3 +546,9 @@ octavia:
     max_process_warning_percent: 0.75
   client:
     enabled: true
+  monitoring:
+    enabled: true
+    interval: 30
+    textfile_directory: /srv/node-exporter
+    error_log_rate: 0.5
+    failovers_per_hour: 9

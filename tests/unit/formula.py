@@ -46,6 +46,8 @@ MODULES = (
     "octavia_compute",
     "octaviav2",
     "octavia_health",
+    "octavia_metrics",
+    "octavia_syslog",
     "octavia_probe",
     "octavia_image",
     "octavia_firewall",

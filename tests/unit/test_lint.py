@@ -35,8 +35,9 @@ def test_ruff_format():
 
 
 def test_yamllint():
-    """Data files; SLS and their Jinja are salt-lint's."""
+    """Data files; SLS and their Jinja are salt-lint's, and that of octavia/meta is looked at when it is filled in."""
     plain = [*files("*.yml", "*.yaml"), *files("*.sls", below=("tests/pillar",))]
+    plain = [path for path in plain if "{%" not in (ROOT / path).read_text() or path.parts[:2] != ("octavia", "meta")]
     run("yamllint", "--strict", "-c", "tests/yamllint.yaml", "kitchen.yml", "pillar.example", *plain)
 
 
