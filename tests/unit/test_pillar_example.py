@@ -164,6 +164,7 @@ def test_the_example_names_the_packages_and_units_of_debian(example, facts):
     packages, units = facts["osfamilymap"]["Debian"]["packages"], facts["osfamilymap"]["Debian"]["units"]
     components = example["manager"]["components"]
     wanted = {role: set(packages[role]) for role in ("api", "driver_agent", "client")}
+    wanted["api"] |= set(packages[example["api"]["server"]])
     wanted["manager"] = {name for component in components for name in packages[component]}
     assert {role: set(example[role]["pkgs"]) for role in ROLES} == wanted
     assert example["api"]["services"] == [units["api"]]
