@@ -20,7 +20,7 @@ ROLES = ("api", "manager", "driver_agent")
 COMPONENTS = ("worker", "health_manager", "housekeeping")
 
 # Sections of the pillar that stand on their own. Any other key is shared by the roles.
-_OWN = (*ROLES, "client", "db", "monitoring", "probe", "resources", "upgrade")
+_OWN = (*ROLES, "client", "dashboard", "db", "monitoring", "probe", "resources", "upgrade")
 
 
 def data(saltenv=None):
@@ -223,7 +223,7 @@ def packages(wanted, saltenv=None):
     those of the server of the API.
 
     wanted
-        List of roles: api, worker, health_manager, housekeeping, driver_agent, client, db, backup.
+        List of roles: api, worker, health_manager, housekeeping, driver_agent, client, dashboard, db, backup.
 
     CLI Example:
 

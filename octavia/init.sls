@@ -8,3 +8,6 @@ include:
   - octavia.api
   - octavia.manager
   - octavia.driver_agent
+{%- if pillar | traverse("octavia:dashboard") %}
+  - octavia.dashboard
+{%- endif %}

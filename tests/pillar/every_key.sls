@@ -539,5 +539,7 @@ octavia:
     stats_max_processes: 51
     get_max_processes: 51
     max_process_warning_percent: 0.75
+  dashboard:
+    enabled: true
   client:
     enabled: true

@@ -34,6 +34,7 @@ MODULES = (
     "octavia_pkg",
     "octavia_venv",
     "octavia_service",
+    "octavia_dashboard",
     "octavia_tls",
     "octavia_x509",
     "octavia_cloud",
