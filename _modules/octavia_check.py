@@ -492,6 +492,9 @@ def _file_faults(saltenv):
             continue
         if not (key.startswith("manager:") and not manager) and not os.path.isfile(value[key]):
             yield f"octavia:{key}: there is no file {value[key]}"
+    # a host without TLS does not even load the module
+    if value["api:ssl:enabled"]:
+        yield from __salt__["octavia_tls.faults"](saltenv)
     if manager:
         yield from __salt__["octavia_certificates.plan"](saltenv)["faults"]
 

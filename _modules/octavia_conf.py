@@ -502,6 +502,19 @@ def listen(saltenv=None):
     return f"{_bracket(value['api:bind:address'])}:{value['api:bind:port']}"
 
 
+def scheme(saltenv=None):
+    """
+    Return how this host's API is talked to: ``http``, or ``https``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_conf.scheme
+    """
+    return "https" if __salt__["octavia_pillar.values"](saltenv)["api:ssl:enabled"] else "http"
+
+
 def size(saltenv=None):
     """
     Return how many ``processes`` and ``threads`` the API gets: the pillar's numbers, else by the CPUs of the host.

@@ -344,7 +344,8 @@ def _url(value):
             "octavia:resources:identity:endpoints:public: is not set, nor internal and admin beside it, and "
             "octavia:api:bind:address is no address at which others reach the API"
         )
-    return f"http://{f'[{address}]' if ':' in address else address}:{value['api:bind:port']}"
+    host = f"[{address}]" if ":" in address else address
+    return f"{__salt__['octavia_conf.scheme']()}://{host}:{value['api:bind:port']}"
 
 
 def _service(kind, cloud_name, saltenv):

@@ -20,7 +20,7 @@ ROLES = ("api", "manager", "driver_agent")
 COMPONENTS = ("worker", "health_manager", "housekeeping")
 
 # Sections of the pillar that stand on their own. Any other key is shared by the roles.
-_OWN = (*ROLES, "client", "db", "monitoring", "probe", "resources", "upgrade")
+_OWN = (*ROLES, "client", "dashboard", "db", "monitoring", "probe", "resources", "upgrade")
 
 
 def data(saltenv=None):
@@ -219,10 +219,11 @@ def _units(saltenv):
 
 def packages(wanted, saltenv=None):
     """
-    Return the packages of some roles: those that the pillar names for a role (``pkgs``), else the distribution's.
+    Return the packages of some roles: those that the pillar names for a role (``pkgs``), else the distribution's, with
+    those of the server of the API.
 
     wanted
-        List of roles: api, worker, health_manager, housekeeping, driver_agent, client, db, backup.
+        List of roles: api, worker, health_manager, housekeeping, driver_agent, client, dashboard, db, backup.
 
     CLI Example:
 
@@ -233,7 +234,9 @@ def packages(wanted, saltenv=None):
     known, found = distribution(saltenv)["packages"], []
     for role in wanted:
         named = _get(_pillar(), f"{'manager' if role in COMPONENTS else role}:pkgs")
-        found += [name for name in (named if isinstance(named, list) else known[role]) if name not in found]
+        if not isinstance(named, list):
+            named = known[role] + (known[values(saltenv)["api:server"]] if role == "api" else [])
+        found += [name for name in named if name not in found]
     return found
 
 

@@ -26,8 +26,8 @@ _ON_CONTROLLERS = (_SERVER_CA, "server_ca.key.pem", _CLIENT_CA, _CLIENT)
 
 def status(warn_days=None, critical_days=None, saltenv=None):
     """
-    Return when certificates end: those in files that this host's octavia.conf names, and on a host with the manager
-    role those of all amphorae, by the API.
+    Return when certificates end: those in files that this host's octavia.conf names, that of its API, and on a host
+    with the manager role those of all amphorae, by the API.
 
     warn_days, critical_days
         What ends in fewer days has this level; ``octavia:certificates:check`` by default. Amphorae live by Octavia's
@@ -109,15 +109,16 @@ def _of_files(written, limits, now, saltenv):
 
 
 def _files(written, saltenv):
-    """The files with certificates that octavia.conf names, as ``{path: [pillar key, ...]}``."""
+    """The files with certificates that octavia.conf or the server of the API names, as ``{path: [key, ...]}``."""
     value, found = __salt__["octavia_pillar.values"](saltenv), {}
+    enabled = __salt__["octavia_pillar.roles"](saltenv)
     for key, spec in __salt__["octavia_pillar.data"](saltenv)["conf"]["keys"].items():
         if spec.get("holds") != "certificates":
             continue
         options = [name for name in spec["options"] if name in written]
         named = [(written[name], __salt__["octavia_conf.origin"](name, saltenv)) for name in options]
-        # part of a URL
-        if "feeds" in spec and spec["feeds"] in written:
+        # part of a URL, or of what the server of the API reads
+        if spec.get("feeds") in written or ("feeds" not in spec and not spec["options"] and "api" in enabled):
             named += [(value[key], f"octavia:{key}")] if key in value else []
         for path, name in named:
             if name not in found.setdefault(path, []):

@@ -147,7 +147,8 @@ def _files(saltenv):
         if role != "api"
     ]
     policy = __salt__["octavia_policy.path"](saltenv)
-    return [settings["conf_file"], policy, settings["api_uwsgi"], settings["api_unit"], *units]
+    api = [settings[name] for name in ("api_uwsgi", "api_apache", "api_wsgi", "api_unit")]
+    return [settings["conf_file"], policy, *api, *units]
 
 
 def _copied(directory, path):

@@ -267,12 +267,20 @@ def _reads(role, planned=True):
     settings = __salt__["octavia_pillar.settings"]()
     read = __salt__["octavia_conf.fingerprints"](role, planned=planned)
     read["Octavia"] = settings["release"] or ""
-    own = [settings["api_uwsgi"], settings["api_unit"]] if role == "api" else []
+    own = _api_files(settings) if role == "api" else []
     if __salt__["octavia_pillar.has_venv"]():
         read["Octavia"] += f" {__salt__['octavia_venv.recipe']()}"
         own.append(f"{settings['unit_dir']}/{settings['units'][role]}.service")
     read.update((path, _digest(path)) for path in own)
     return read
+
+
+def _api_files(settings):
+    """What the server of the API reads beside octavia.conf, and its unit."""
+    api = settings["api"]
+    names = {"uwsgi": ["api_uwsgi"], "apache": ["api_apache", "api_wsgi"]}[api["server"]]
+    tls = [api["ssl"]["cert"], api["ssl"]["key"]] if api["ssl"]["enabled"] else []
+    return [*(settings[name] for name in names), settings["api_unit"], *tls]
 
 
 def _chosen():
@@ -339,6 +347,8 @@ def start(unit):
         salt-call octavia_service.start octavia-worker
     """
     if status(unit, fresh=True)["reload"]:
+        # in the way of the unit that has started it: uWSGI and Apache end what they do at different signals
+        _systemctl("stop", unit)
         _systemctl("daemon-reload")
     # five failures in a row make systemd refuse a further start
     _systemctl("reset-failed", unit, check=False)
@@ -421,11 +431,27 @@ def fallen(settle=5):
         return []
     time.sleep(max(0, __context__["octavia_service.last_start"] + settle - time.monotonic()))
     status(next(iter(born)), fresh=True)
-    return [
+    found = [
         f"{unit} does not stay up: {_last_words(unit)}"
         for unit, invocation in born.items()
         if not status(unit)["running"] or status(unit)["invocation"] != invocation
     ]
+    return found or _mute(born)
+
+
+def _mute(born):
+    """Why an API that runs does not answer: Apache, unlike uWSGI, stays up when the application does not load."""
+    settings = __salt__["octavia_pillar.settings"]()
+    unit = settings["units"]["api"]
+    if unit not in born or settings["api"]["server"] != "apache":
+        return []
+    try:
+        __salt__["octavia_drain.wait_for_api"](settings["upgrade"]["patience"])
+    except CommandExecutionError as exc:
+        path = __salt__["octavia_log.path"](unit)
+        logged = _logged(path)
+        return [f"{exc}; {logged} ({path})" if logged else str(exc)]
+    return []
 
 
 def _systemctl(verb, *units, check=True):

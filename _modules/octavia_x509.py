@@ -1,10 +1,11 @@
 """
-The certificates between Octavia's controllers and its amphorae: made, described and judged, as texts in PEM.
+The certificates between Octavia's controllers and its amphorae, and that of its API: made, described and judged, as
+texts in PEM.
 
 A set of them is a dict by file name: ``server_ca.cert.pem`` and ``server_ca.key.pem`` sign the certificates of
 amphorae, ``client_ca.cert.pem`` and ``client_ca.key.pem`` that of the controllers, ``client.cert-and-key.pem``, which
 has its key behind it. A file of authorities may hold several: the first is the one that signs, all are trusted.
-Nothing here reads or writes a file of the host.
+Nothing here writes to the host, and ``read`` alone looks at it.
 """
 
 import contextlib
@@ -253,6 +254,28 @@ def _text(private, passphrase=None):
 # --- described
 
 
+def read(path, user):
+    """
+    Return the text of a file as a user reads it; as root where there is no such user yet. It may hold a key: meant for
+    other modules.
+
+    path, user
+        Of the file; the name of the user.
+
+    Raises CommandExecutionError when that user cannot read it.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call --out=quiet octavia_x509.read /etc/octavia/certs/api.cert.pem octavia
+    """
+    try:
+        return _pem().Files(user, {}).read(path).decode(errors="replace")
+    except _pem().Bad as bad:
+        raise CommandExecutionError(str(bad)) from None
+
+
 def facts(text):
     """
     Return what the certificates of a text say, as a list of dicts: ``subject``, ``issuer``, ``begins`` and ``ends``
@@ -395,6 +418,8 @@ def faults(material, passphrase=None):
 
         salt-call octavia_x509.faults '{server_ca.cert.pem: "no certificate"}'
     """
+    from cryptography import x509
+
     found, parsed = [], {}
     pem = _pem()
 
@@ -427,10 +452,47 @@ def faults(material, passphrase=None):
     own = parsed.get((CLIENT, "certificates"), ())[:1]
     ours, theirs = (parsed.get((name, "certificates"), ()) for name in (CLIENT_CA, SERVER_CA))
     for certificate in own:
-        found += [[CLIENT, what] for what in _unfit_client(certificate)]
+        purpose = x509.oid.ExtendedKeyUsageOID.CLIENT_AUTH
+        found += [[CLIENT, what] for what in _unfit(certificate, purpose, "clients")]
         if ours and not _chain(parsed[CLIENT, "certificates"], ours):
             wrong = f", but by that of {SERVER_CA}" if pem.issued_by(certificate, theirs) else ""
             found.append([CLIENT, f"is not signed by an authority of {CLIENT_CA}{wrong}"])
+    return found
+
+
+def server_faults(cert, key):
+    """
+    Return what is wrong with the certificate and the key of a TLS server, as a list of ``[cert or key, end of a
+    sentence]``. Whether its clients trust it is not known here.
+
+    cert
+        The certificate, and behind it those that lead to its authority.
+
+    key
+        Its private key, without passphrase. Others see a command line: on a shared host call it from Python only.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_x509.server_faults "$(cat api.cert.pem)" "$(cat api.key.pem)"
+    """
+    from cryptography import x509
+
+    pem, found, own, private = _pem(), [], None, None
+    try:
+        own = _certificates(cert)[0]
+    except pem.Bad as bad:
+        found.append(["cert", str(bad)])
+    try:
+        private = pem.key(key.encode(errors="replace"))
+    except pem.Bad as bad:
+        found.append(["key", str(bad)])
+    if own:
+        purpose = x509.oid.ExtendedKeyUsageOID.SERVER_AUTH
+        found += [["cert", what] for what in (*_dated(own), *_unfit(own, purpose, "servers"))]
+    if own and private and not pem.belong(own, private):
+        found.append(["key", "is not the key of the certificate"])
     return found
 
 
@@ -517,15 +579,15 @@ def _namesakes(chain):
         yield "holds authorities of one name with different keys, which certificates without key identifiers mix up"
 
 
-def _unfit_client(certificate):
+def _unfit(certificate, purpose, who):
     from cryptography import x509
 
     try:
         purposes = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:
         return
-    if x509.oid.ExtendedKeyUsageOID.CLIENT_AUTH not in purposes:
-        yield "holds a certificate that is not for TLS clients (extendedKeyUsage)"
+    if purpose not in purposes:
+        yield f"holds a certificate that is not for TLS {who} (extendedKeyUsage)"
 
 
 def _chain(chain, authorities):

@@ -21,8 +21,8 @@ def installed(name, roles):
         Any text.
 
     roles
-        List of api, worker, health_manager, housekeeping, driver_agent, client, db, backup. Their packages are those of
-        the distribution, or what the pillar says (``pkgs``).
+        List of api, worker, health_manager, housekeeping, driver_agent, client, dashboard, db, backup. Their packages
+        are those of the distribution, or what the pillar says (``pkgs``).
 
     One run of the package manager serves all states of this kind: the first one takes the roles of those that follow.
 

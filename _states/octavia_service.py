@@ -8,9 +8,9 @@ from salt.exceptions import CommandExecutionError
 def running(name, role):
     """
     Ensure that a service runs, is started at boot, and has read what is on the disk now: it is restarted when one of
-    its options of octavia.conf, a file named there, its unit or uWSGI settings, or the installed Octavia has changed
-    since its process started, and only then. Where only options have changed that Octavia takes over while it runs,
-    it is reloaded.
+    its options of octavia.conf, a file named there, its unit, what the server of the API reads, or the installed
+    Octavia has changed since its process started, and only then. Where only options have changed that Octavia takes
+    over while it runs, it is reloaded.
 
     name
         Any text.
@@ -37,7 +37,7 @@ def mod_watch(name, role, sfun=None, **kwargs):
           octavia_service.running:
             - role: api
             - watch:
-              - file: octavia_api_uwsgi
+              - sls: octavia.serve
     """
     return dead(name, role) if sfun == "dead" else _running(name, role, because=["a watched state"])
 

@@ -4,7 +4,7 @@
 
 include:
   - octavia.conf
-  - octavia.uwsgi
+  - octavia.serve
   - octavia.db.offline_sync
   - octavia.alive
 
@@ -16,8 +16,7 @@ octavia_api_packages:
     - require_in:
       - octavia_policy: octavia_policy
       - octavia_conf: octavia_conf
-      - file: octavia_api_uwsgi
-      - file: octavia_api_unit
+      - sls: octavia.serve
 
 octavia_api_service:
   octavia_service.running:
@@ -26,8 +25,7 @@ octavia_api_service:
       - octavia_conf: octavia_conf
       - octavia_db: octavia_db_schema
     - watch:
-      - file: octavia_api_uwsgi
-      - file: octavia_api_unit
+      - sls: octavia.serve
 {%- else %}
 {%-   set role = "api" %}
 {%-   include "octavia/disabled.jinja" %}

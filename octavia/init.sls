@@ -11,3 +11,6 @@ include:
 {%- if pillar | traverse("octavia:monitoring:enabled") is not none %}
   - octavia.monitoring
 {%- endif %}
+{%- if pillar | traverse("octavia:dashboard") %}
+  - octavia.dashboard
+{%- endif %}

@@ -1,7 +1,7 @@
 #!yaml
 include:
   - octavia.conf
-  - octavia.uwsgi
+  - octavia.serve
 
 octavia_upgrade_units:
   octavia_upgrade.units:

@@ -544,6 +544,8 @@ octavia:
     stats_max_processes: 51
     get_max_processes: 51
     max_process_warning_percent: 0.75
+  dashboard:
+    enabled: true
   client:
     enabled: true
   monitoring:

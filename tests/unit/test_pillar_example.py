@@ -10,7 +10,7 @@ from formula import Host
 from harness import ROOT
 
 EXAMPLE = ROOT / "pillar.example"
-ROLES = ("api", "manager", "driver_agent", "client")
+ROLES = ("api", "manager", "driver_agent", "client", "dashboard")
 SERVICES = {"api", "worker", "health_manager", "housekeeping", "driver_agent"}
 TYPES = {
     *("string", "integer", "number", "boolean", "list", "texts", "mapping", "host", "address", "port", "file", "path"),
@@ -163,7 +163,8 @@ def test_the_example_shows_the_defaults(example, facts):
 def test_the_example_names_the_packages_and_units_of_debian(example, facts):
     packages, units = facts["osfamilymap"]["Debian"]["packages"], facts["osfamilymap"]["Debian"]["units"]
     components = example["manager"]["components"]
-    wanted = {role: set(packages[role]) for role in ("api", "driver_agent", "client")}
+    wanted = {role: set(packages[role]) for role in ("api", "driver_agent", "client", "dashboard")}
+    wanted["api"] |= set(packages[example["api"]["server"]])
     wanted["manager"] = {name for component in components for name in packages[component]}
     assert {role: set(example[role]["pkgs"]) for role in ROLES} == wanted
     assert example["api"]["services"] == [units["api"]]

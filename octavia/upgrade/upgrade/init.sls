@@ -29,7 +29,7 @@ extend:
     octavia_upgrade:
       - require:
         - sls: octavia.upgrade.render_config
-        - sls: octavia.uwsgi
+        - sls: octavia.serve
         - octavia_db: octavia_db_schema
   octavia_upgrade_returned:
     octavia_upgrade:
