@@ -515,6 +515,23 @@ def scheme(saltenv=None):
     return "https" if __salt__["octavia_pillar.values"](saltenv)["api:ssl:enabled"] else "http"
 
 
+def url(saltenv=None):
+    """
+    Return where this host's API answers its own host, as the URL of its first page.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call octavia_conf.url
+    """
+    value = __salt__["octavia_pillar.values"](saltenv)
+    address = value["api:bind:address"]
+    # what listens everywhere listens here
+    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104
+    return f"{scheme(saltenv)}://{_bracket(address)}:{value['api:bind:port']}/"
+
+
 def size(saltenv=None):
     """
     Return how many ``processes`` and ``threads`` the API gets: the pillar's numbers, else by the CPUs of the host.

@@ -137,11 +137,7 @@ def wait_for_api(seconds, saltenv=None):
     """
     if "api" not in __salt__["octavia_pillar.roles"](saltenv):
         return
-    address = __salt__["octavia_conf.listen"](saltenv)
-    host, _, port = address.rpartition(":")
-    # what listens everywhere listens here
-    host = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)  # noqa: S104
-    url = f"{__salt__['octavia_conf.scheme'](saltenv)}://{host}:{port}/"
+    url = __salt__["octavia_conf.url"](saltenv)
     until = time.monotonic() + seconds
     while True:
         try:
@@ -151,7 +147,7 @@ def wait_for_api(seconds, saltenv=None):
         except (OSError, http.client.HTTPException) as exc:
             if time.monotonic() >= until:
                 why = str(getattr(exc, "reason", None) or exc).strip()
-                raise CommandExecutionError(f"The API does not answer at {address} within {seconds} s: {why}") from exc
+                raise CommandExecutionError(f"The API does not answer at {url} within {seconds} s: {why}") from exc
         time.sleep(0.2)
 
 

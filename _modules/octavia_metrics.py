@@ -42,13 +42,5 @@ def _asked(saltenv):
     return {
         "config_file": settings["conf_file"],
         "units": [[role, settings["units"][role]] for role in roles],
-        "api": _url(settings) if "api" in roles else None,
+        "api": __salt__["octavia_conf.url"](saltenv) if "api" in roles else None,
     }
-
-
-def _url(settings):
-    """The API's first page on this host."""
-    bind = settings["api"]["bind"]
-    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind["address"], bind["address"])  # noqa: S104
-    tls = (settings["api"].get("ssl") or {}).get("enabled")
-    return f"{'https' if tls else 'http'}://{f'[{address}]' if ':' in address else address}:{bind['port']}/"

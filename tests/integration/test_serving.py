@@ -161,7 +161,7 @@ class TestSwitches:
             )
             states = apply(controller, check=False)
             alive = states["octavia_services_alive"]
-            assert alive["result"] is False and "The API does not answer at 10.77.0.11:9876" in alive["comment"]
+            assert alive["result"] is False and "The API does not answer at http://10.77.0.11:9876/" in alive["comment"]
             assert "octavia-wsgi" in alive["comment"]
         finally:
             controller.run("mv /usr/bin/octavia-wsgi.away /usr/bin/octavia-wsgi")

@@ -157,7 +157,7 @@ def test_an_apache_without_its_application_has_fallen(make, monkeypatch, server)
     host.service.start(API)
     lines = host.service.fallen(settle=0)
     assert len(lines) == (server == "apache")
-    assert all(line.startswith("The API does not answer at 127.0.0.1:9 within 0 s: ") for line in lines)
+    assert all(line.startswith("The API does not answer at http://127.0.0.1:9/ within 0 s: ") for line in lines)
 
 
 # --- is the certificate good for it

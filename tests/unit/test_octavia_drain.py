@@ -278,7 +278,7 @@ def test_an_api_that_does_not_answer_is_one_line(make):
     port = closed_port()
     with pytest.raises(CommandExecutionError) as caught:
         make(**{"api:bind": {"address": "127.0.0.1", "port": port}}).drain.wait_for_api(0)
-    line = f"The API does not answer at 127.0.0.1:{port} within 0 s: [Errno 111] Connection refused"
+    line = f"The API does not answer at http://127.0.0.1:{port}/ within 0 s: [Errno 111] Connection refused"
     assert str(caught.value) == line
 
 
