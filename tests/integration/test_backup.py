@@ -51,8 +51,7 @@ CREATE TRIGGER counts BEFORE INSERT ON hard FOR EACH ROW SET NEW.id = NEW.id + 1
 )
 def controller(lab, services, request, pillar):
     debian, salt = request.param
-    tree = "libraries-12" if debian == "12" else None
-    machine = lab.machine("controller1", debian=debian, salt=salt, tree=tree)
+    machine = lab.machine("controller1", debian=debian, salt=salt, tree=f"libraries-{debian}")
     machine.put_formula()
     sql(services, f"DROP DATABASE IF EXISTS {NAME}; DROP DATABASE IF EXISTS {OLDER}", None)
     machine.put_pillar(pillar({"database": {"name": NAME}}))

@@ -30,7 +30,7 @@ def make(pillar):
 
 @pytest.fixture(scope="module")
 def machine(lab, make):
-    machine = lab.machine("controller1", debian="12", salt="3008")
+    machine = lab.machine("controller1", tree="libraries-12")
     machine.put_formula()
     machine.put_pillar(make())
     apply(machine)
@@ -143,7 +143,7 @@ def test_a_killed_run_is_finished_by_the_next(machine, services, say, api, load_
     status = f"UPDATE {DATABASE}.amphora SET status = '%s' WHERE role = 'BACKUP'"
     services.run(["mysql", "-e", status % "BOOTING"])
     run = machine.popen(f"salt-call --local state.apply {STATE} >/dev/null 2>&1")
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while len(configured(machine)) == len(orders):
         assert time.monotonic() < deadline and run.poll() is None, "the moment never came"
         time.sleep(0.1)

@@ -38,7 +38,7 @@ def make(pillar, database):
 def machine(lab, platform, make):
     debian, salt = platform
     # what is installed from nothing is for other tests
-    machine = lab.machine("controller1", debian=debian, salt=salt, tree="libraries-12" if debian == "12" else None)
+    machine = lab.machine("controller1", debian=debian, salt=salt, tree=f"libraries-{debian}")
     machine.put_formula()
     machine.put_pillar(make())
     apply(machine)

@@ -58,7 +58,7 @@ def pip(python, *args):
 @pytest.fixture(scope="module", params=["12", "13"])
 def machine(request, lab):
     """A machine with Octavia's Python and the files of its packages, but without a service."""
-    machine = lab.machine("controller2", debian=request.param, salt="3008")
+    machine = lab.machine("controller2", tree=f"libraries-{request.param}")
     # the packages' configuration has its services masked: nothing here starts
     machine.run("apt-get -qq install --no-install-recommends octavia-common python3-octavia", env=NONINTERACTIVE)
     machine.put_formula()

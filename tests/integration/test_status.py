@@ -35,7 +35,7 @@ def make(pillar, database):
 @pytest.fixture(scope="module")
 def machine(lab, platform, make):
     debian, salt = platform
-    machine = lab.machine("controller1", debian=debian, salt=salt)
+    machine = lab.machine("controller1", debian=debian, salt=salt, tree=f"libraries-{debian}")
     machine.put_formula()
     machine.put_pillar(make())
     apply(machine)
