@@ -3,6 +3,7 @@ Dumps of a real MariaDB with Octavia's schema and load balancers in it, by the r
 """
 
 import json
+import subprocess
 import time
 
 import pytest
@@ -327,6 +328,25 @@ class TestMigration:
         lock.release()
         call(machine, "restore")
         assert machine.salt_call("octavia_db.contents").data["current"] == before
+
+    def test_when_the_database_goes_away_in_the_middle_the_way_back_leads_to_another_try(self, older, services):
+        machine, before, head = older
+        # tables are altered then, and what is written last, the revision, waits
+        lock = Lock(services, OLDER, "LOCK TABLES alembic_version READ")
+        command = "salt-call --local --out=json state.apply octavia.db.offline_sync"
+        run = machine.popen(command, stdout=subprocess.PIPE, text=True)
+        waits = f"SELECT ID FROM information_schema.PROCESSLIST WHERE DB = '{OLDER}' AND STATE LIKE 'Waiting for%lock%'"
+        wait(lambda: sql(services, waits, None), 120)
+        sql(services, "".join(f"KILL {session};" for session in sql(services, waits, None).split()), None)
+        lock.release()
+        states = json.loads(run.communicate()[0])["local"]
+        said = fault({state["__id__"]: state for state in states.values()})
+        assert "octavia-db-manage" in said and "\n" not in said
+        assert machine.salt_call("octavia_db.contents").data["current"] == before
+        call(machine, "restore")
+        apply(machine, "octavia.db.offline_sync")
+        assert machine.salt_call("octavia_db.contents").data["current"] == head
+        call(machine, "restore")
 
     def test_the_mark_ends_when_it_is_said(self, older):
         machine, _before, head = older
