@@ -25,6 +25,7 @@ def workshop(lab):
 @pytest.fixture(scope="module")
 def built(workshop):
     """Where the package lies in the workshop, and what its making said."""
+    workshop.run("mkdir /root/source")
     for name in SOURCE:
         if (ROOT / name).is_dir():
             workshop.put_tree(ROOT / name, f"/root/source/{name}")
@@ -66,12 +67,14 @@ def test_it_has_the_layout_of_make_install(workshop, built):
     assert there == {"README.rst.gz", "changelog.gz", "copyright", "pillar.example"}
 
 
+@pytest.mark.slow
 def test_its_own_tests_pass(workshop, built):
     """The lab leaves documentation out of its machines, and one of them reads the example."""
     keep = "sed -i '/path-exclude=.usr.share.doc/d' /etc/dpkg/dpkg.cfg.d/* /etc/dpkg/dpkg.cfg"
     workshop.run(f"{keep}; cd /root && autopkgtest -B source/build/{built[0].name} source/ -- null", timeout=300)
 
 
+@pytest.mark.slow
 def test_the_formula_of_the_package_makes_a_controller_which_outlives_the_package(machine, lab):
     machine.run(f"dpkg -i /root/{NAME}_*.deb")
     apply(machine)
