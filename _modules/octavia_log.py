@@ -4,8 +4,10 @@ What Octavia's programs have logged: where, and the error in it.
 
 import re
 
-# What oslo.log writes before a line, and the colours of a terminal.
-_PREFIX = re.compile(r"^[\d-]+ [\d:.]+ \d+ [A-Z]+ \S+ (\[.*?\] )?|\x1b\[\d*m", re.MULTILINE)
+# What oslo.log writes before a line, or Apache, and the colours of a terminal.
+_PREFIX = re.compile(
+    r"^[\d-]+ [\d:.]+ \d+ [A-Z]+ \S+ (\[.*?\] )?|^\[[^\]]+ \d{4}\] (\[[^\]]*\] )+|\x1b\[\d*m", re.MULTILINE
+)
 # The last line of a traceback, and what Alembic says.
 _ERROR = re.compile(r"FAILED: |[\w.]*(Error|Exception|Exit|NotFound)\w*: ")
 

@@ -160,6 +160,12 @@ def test_an_apache_without_its_application_has_fallen(make, monkeypatch, server)
     assert all(line.startswith("The API does not answer at http://127.0.0.1:9/ within 0 s: ") for line in lines)
 
 
+def test_what_an_application_says_is_found_in_apaches_log(make):
+    before = "[Thu Nov 26 06:54:36.681528 2026] [wsgi:error] [pid 947:tid 947] [remote 10.0.0.1:3333] "
+    lines = ["Traceback (most recent call last):", "FileNotFoundError: [Errno 2] No such file", "no more of it"]
+    assert make().log.error("\n".join(before + line for line in lines)) == lines[1]
+
+
 # --- is the certificate good for it
 
 
