@@ -9,6 +9,8 @@ import pytest
 from control_plane import Api, apply, changed, unit_state
 from harness import Minion
 
+pytestmark = pytest.mark.slow
+
 NAME = "octavia_monitoring"
 SUBNET = "7f0d5a1e-6f0c-4d0e-9a53-2f6a4c9b7d10"
 PROJECT = "0123456789abcdef0123456789abcdef"
@@ -25,6 +27,7 @@ INSERT INTO amphora (id, load_balancer_id, status, cert_busy, created_at, update
         UTC_TIMESTAMP(), UTC_TIMESTAMP() + INTERVAL 21 DAY FROM seq_1_to_12000;
 INSERT INTO amphora_health (amphora_id, last_update, busy)
     SELECT CONCAT('many-', seq), UTC_TIMESTAMP() - INTERVAL 3 SECOND, 0 FROM seq_1_to_12000;
+ANALYZE TABLE load_balancer, amphora, amphora_health;
 """
 FEW = """
 DELETE FROM amphora_health WHERE amphora_id LIKE 'many-%'; DELETE FROM amphora WHERE id LIKE 'many-%';
@@ -110,6 +113,7 @@ def test_what_is_wrong_is_told(machine, services):
         found = told(machine)
     finally:
         machine.run("systemctl start octavia-housekeeping octavia-api")
+        machine.run("curl -sS --retry 60 --retry-connrefused --retry-delay 1 http://10.77.0.11:9876/")
         sql(services, "UPDATE load_balancer SET provisioning_status = 'ACTIVE';"
             "UPDATE amphora SET status = 'ALLOCATED', cert_expiration = UTC_TIMESTAMP() + INTERVAL 30 DAY")  # fmt: skip
     assert found['octavia_load_balancers{provisioning_status="ERROR"}'] == 1
@@ -120,16 +124,16 @@ def test_what_is_wrong_is_told(machine, services):
     assert abs(overdue - (11 * 86400 - 3600)) < 60
 
 
-def test_a_database_that_refuses_takes_nothing_else_along_and_no_secret_to_the_journal(machine, lab):
-    conf = machine.read("/etc/octavia/octavia.conf").replace(f"@{lab.facts['mariadb']['host']}", "x@10.77.0.2", 1)
+def test_a_database_that_refuses_takes_nothing_else_along_and_no_secret_to_the_journal(machine):
+    conf = machine.read("/etc/octavia/octavia.conf").replace("@10.77.0.2:3306/", "x@10.77.0.2:3306/")
     machine.write("/etc/octavia/wrong.conf", conf)
     machine.run("chown root:octavia /etc/octavia/wrong.conf; chmod 640 /etc/octavia/wrong.conf")
     command = machine.salt_call("octavia_metrics.command").data.replace("octavia.conf", "wrong.conf")
-    done = machine.run(f"su -s /bin/sh octavia -c '{command} --output /tmp/wrong.prom'")
-    found = values(machine.read("/tmp/wrong.prom"))
+    done = machine.run(f"su -s /bin/sh octavia -c '{command} --output /var/lib/octavia/wrong.prom'")
+    found = values(machine.read("/var/lib/octavia/wrong.prom"))
     assert found["octavia_database_up"] == 0 and found["octavia_api_up"] == 1
     assert done.stderr.splitlines() == ["database: OperationalError 1045"]
-    machine.run("rm /etc/octavia/wrong.conf /tmp/wrong.prom")
+    machine.run("rm /etc/octavia/wrong.conf /var/lib/octavia/wrong.prom")
 
 
 def test_a_large_deployment_takes_no_longer(machine, services):
@@ -139,7 +143,7 @@ def test_a_large_deployment_takes_no_longer(machine, services):
     finally:
         sql(services, FEW)
     assert found['octavia_amphorae{status="ALLOCATED"}'] == 12001
-    assert found["octavia_metrics_seconds"] < 2
+    assert found["octavia_api_up"] == 1 and found["octavia_metrics_seconds"] < 2
     spent = machine.run("systemctl show --property=ExecMainStartTimestampMonotonic,ExecMainExitTimestampMonotonic"
                         " --value octavia-metrics.service").stdout.split()  # fmt: skip
     assert (int(spent[1]) - int(spent[0])) / 1e6 < 5, spent
@@ -281,7 +285,9 @@ def test_what_is_switched_off_is_taken_away_and_logs_stay(machine, make):
     machine.put_pillar(make({"monitoring": {"enabled": False}, "manager": {"syslog": {"enabled": False}}}))
     for sls in ("octavia.monitoring", "octavia.manager.syslog"):
         plan, done = changed(apply(machine, sls, test=True)), changed(apply(machine, sls))
-        assert set(plan) == set(done) and changed(apply(machine, sls)) == {}
+        # a dry run of Salt's own states of services tells no changes
+        assert set(done) - set(plan) <= {"octavia_metrics_taken", "octavia_syslog_service"} and plan
+        assert changed(apply(machine, sls)) == {}
     assert unit_state(machine, "octavia-metrics.timer")[0] == "inactive"
     assert machine.run(f"ls {LINK} /etc/rsyslog.d/49-octavia-amphora.conf", check=False).stdout == ""
     assert machine.run("ss -Hlntu 'sport = :10514'").stdout == ""

@@ -69,15 +69,15 @@ LIBRARIES = (
 # The tools of a host's firewall, of which a machine may have one or the other, and Open vSwitch.
 FIREWALL = "nftables iptables openvswitch-switch"
 # Prometheus's node exporter, its promtool, and the language of Fluentd. What a receiver of logs needs is downloaded:
-# the formula installs it.
-EXPORTER = INSTALL.format(packages="prometheus-node-exporter ruby")
-EXPORTER += """
+# the formula installs it. To clean up would hide the archives of the layer below.
+MONITORING = INSTALL.format(packages="prometheus-node-exporter ruby").replace("apt-get clean\n", "")
+MONITORING += DOWNLOAD.format(packages="rsyslog logrotate")
+MONITORING += """
 cd /tmp
 apt-get -qq download prometheus
 dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x -C / ./usr/bin/promtool
 rm prometheus_*.deb
 """
-RECEIVER = "rsyslog logrotate"
 # The Octavia of Debian as a library, and the newest of PyPI in a Python of its own.
 INSTALL_OCTAVIA = INSTALL.format(packages="octavia-common python3-octavia python3-pymysql")
 # The Octavia of the next Debian as an archive of its own, with what else changes when it is installed over the present
@@ -211,13 +211,6 @@ def _libraries_build(layer, disk):
     _in_overlay(layer, disk, INSTALL.format(packages=LIBRARIES))
     # the archives are hidden by this layer, not gone: those of Octavia itself are still to be installed
     shutil.rmtree(disk / "upper" / "var" / "cache" / "apt")
-
-
-def _monitoring_build(layer, disk):
-    """Also the archives below are hidden by what was tidied up: see _libraries_build."""
-    _in_overlay(layer, disk, EXPORTER)
-    shutil.rmtree(disk / "upper" / "var" / "cache" / "apt")
-    _in_overlay(layer, disk, DOWNLOAD.format(packages=RECEIVER))
 
 
 def _states_inputs(directory, *without):
@@ -412,8 +405,8 @@ LAYERS = {
             "monitoring-12",
             "Prometheus's node exporter and promtool for Debian 12",
             "libraries-12",
-            lambda _layer: (EXPORTER, DOWNLOAD, RECEIVER),
-            _monitoring_build,
+            lambda _layer: (MONITORING,),
+            lambda layer, disk: _in_overlay(layer, disk, MONITORING),
         ),
         Layer(
             "network-12",
