@@ -2,7 +2,6 @@
 
 import copy
 import re
-import textwrap
 
 import pytest
 import yaml
@@ -399,19 +398,3 @@ def test_there_is_a_key_for_each_option_that_an_operator_may_want(make, example)
     options = host.options()
     assert len(WANTED) >= 204
     assert [option for option in WANTED if option not in options] == []
-
-
-# --- README.rst
-
-
-def test_the_readme_names_every_key_without_effect(keys):
-    text = (ROOT / "README.rst").read_text()
-    gone = [key for key, spec in keys.items() if "gone" in spec]
-    assert gone and [key for key in gone if f"``{key}``" not in text] == []
-
-
-def test_the_pillar_of_the_readme_is_sound(make):
-    text = (ROOT / "README.rst").read_text()
-    block = textwrap.dedent(re.search(r"(?m)^   octavia:\n(?:    .*\n)+", text)[0])
-    host = make(yaml.safe_load(block)["octavia"])
-    assert host.check.pillar() == {"faults": [], "warnings": []}

@@ -5,6 +5,7 @@ import re
 
 import docutils.nodes
 import pytest
+import yaml
 from docutils.core import publish_doctree
 from formula import Host, changed, shared
 from harness import ROOT, Pem
@@ -102,6 +103,12 @@ def test_every_key_that_it_had_is_in_the_table_once():
     keys = [key for key, _now in TABLE]
     assert sorted(keys) == sorted(set(keys))
     assert {key.partition(":")[2] for key in keys} == set(KEYS)
+
+
+def test_what_has_no_effect_is_what_the_data_say():
+    keys = yaml.safe_load((ROOT / "octavia/conf.yaml").read_text())["keys"]
+    gone = {key for key, spec in keys.items() if "gone" in spec}
+    assert gone == {key for key, now in TABLE if now.startswith("no effect")}
 
 
 @pytest.mark.parametrize(("key", "now"), TABLE, ids=[key for key, _ in TABLE])

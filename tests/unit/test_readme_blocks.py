@@ -47,8 +47,9 @@ def test_preflight_takes_the_pillars(tmp_path, tree):
     assert host.faults() == [] and host.conf.render().startswith("# Managed by Salt")
 
 
-def test_the_first_pillar_is_the_quick_start():
+def test_the_first_pillar_is_the_quick_start_and_nothing_is_to_be_said_of_it(tmp_path):
     assert len(PILLARS) > 1 and {"api", "manager", "database", "db"} <= set(PILLARS[0]["octavia"])
+    assert Host(tmp_path, PILLARS[0]).check.pillar() == {"faults": [], "warnings": []}
 
 
 def commands():
