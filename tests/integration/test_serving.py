@@ -104,13 +104,15 @@ def test_apache_with_tls_on_an_empty_machine(controller, services, lab, say, roo
     assert changed(apply(controller)) == changed(apply(controller, test=True)) == {}
 
 
-@pytest.mark.slow
-class TestSwitches:
-    @pytest.fixture(scope="class", autouse=True)
-    def _installed(self, controller, say):
-        say("apache")
-        apply(controller)
+@pytest.fixture(scope="class")
+def _installed(controller, say):
+    say("apache")
+    apply(controller)
 
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_installed")
+class TestSwitches:
     @pytest.mark.parametrize(("server", "tls"), WAYS)
     def test_one_way_follows_another(self, controller, services, lab, say, root, texts, server, tls):
         say(server, texts() if tls else None)
