@@ -18,7 +18,8 @@ OFF = {role: {"enabled": False} for role in ("api", "manager", "driver_agent")}
 
 @pytest.fixture(scope="module")
 def machine(lab):
-    machine = lab.machine("controller2", tree="libraries-12")
+    # its address is that of the API in the catalog of Keystone
+    machine = lab.machine("controller1", tree="libraries-12")
     machine.put_formula()
     yield machine
     machine.destroy()
@@ -38,6 +39,7 @@ def suite_pillar(machine, pillar):
         wanted = yaml.safe_load((ROOT / source).read_text())["octavia"]
         here = pillar({"database": {"name": "octavia_kitchen"}})["octavia"]
         own = {name: here.pop(name) for name in ("api", "manager")}
+        wanted.pop("db", None)
         wanted = update(OFF | wanted, here)
         if wanted["manager"]["enabled"]:
             # another heartbeat_key than the last suite's would be refused
@@ -62,6 +64,9 @@ def suite_pillar(machine, pillar):
 def test_a_suite_converges_and_the_verifier_is_content(lab, machine, key, suite_pillar, suite):
     top = SUITES[suite].get("state_top", KITCHEN["provisioner"]["state_top"])
     machine.put_pillar(suite_pillar(suite))
-    apply(machine, ",".join(top["base"]["*"]))
+    first, *phases = top["base"]["*"]
+    apply(machine, first)
+    if phases:
+        apply(machine, ",".join(phases))
     verify(lab, machine, suite, key)
     assert changed(apply(machine)) == {}
