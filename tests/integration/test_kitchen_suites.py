@@ -11,7 +11,7 @@ from kitchen_verifier import opened, verify
 from salt.utils.dictupdate import update
 
 KITCHEN = yaml.safe_load((ROOT / "kitchen.yml").read_text())
-SUITES = {suite["name"]: suite["provisioner"] for suite in KITCHEN["suites"]}
+SUITES = {suite["name"]: suite for suite in KITCHEN["suites"]}
 #: Nothing of it stays when another suite follows.
 OFF = {role: {"enabled": False} for role in ("api", "manager", "driver_agent")}
 
@@ -35,7 +35,7 @@ def suite_pillar(machine, pillar):
     """The pillar of a suite, in which hosts, passwords, certificates and drivers are those of the lab."""
 
     def make(suite):
-        [source] = SUITES[suite]["pillars_from_files"].values()
+        [source] = SUITES[suite]["provisioner"]["pillars_from_files"].values()
         wanted = yaml.safe_load((ROOT / source).read_text())["octavia"]
         here = pillar({"database": {"name": "octavia_kitchen"}})["octavia"]
         own = {name: here.pop(name) for name in ("api", "manager")}
@@ -62,11 +62,9 @@ def suite_pillar(machine, pillar):
 @pytest.mark.slow
 @pytest.mark.parametrize("suite", SUITES)
 def test_a_suite_converges_and_the_verifier_is_content(lab, machine, key, suite_pillar, suite):
-    top = SUITES[suite].get("state_top", KITCHEN["provisioner"]["state_top"])
     machine.put_pillar(suite_pillar(suite))
-    first, *phases = top["base"]["*"]
-    apply(machine, first)
-    if phases:
-        apply(machine, ",".join(phases))
+    apply(machine, ",".join(KITCHEN["provisioner"]["state_top"]["base"]["*"]))
+    for hook in SUITES[suite].get("lifecycle", {}).get("post_converge", ()):
+        machine.run(hook["remote"].replace("/tmp/kitchen/etc/salt", "/etc/salt"))  # noqa: S108
     verify(lab, machine, suite, key)
     assert changed(apply(machine)) == {}
