@@ -502,22 +502,12 @@ def listen(saltenv=None):
     return f"{_bracket(value['api:bind:address'])}:{value['api:bind:port']}"
 
 
-def scheme(saltenv=None):
+def url(address=None, saltenv=None):
     """
-    Return how this host's API is talked to: ``http``, or ``https``.
+    Return the URL of the first page of this host's API.
 
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-call octavia_conf.scheme
-    """
-    return "https" if __salt__["octavia_pillar.values"](saltenv)["api:ssl:enabled"] else "http"
-
-
-def url(saltenv=None):
-    """
-    Return where this host's API answers its own host, as the URL of its first page.
+    address
+        At which it is asked; by default that at which it answers its own host.
 
     CLI Example:
 
@@ -526,10 +516,12 @@ def url(saltenv=None):
         salt-call octavia_conf.url
     """
     value = __salt__["octavia_pillar.values"](saltenv)
-    address = value["api:bind:address"]
-    # what listens everywhere listens here
-    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104
-    return f"{scheme(saltenv)}://{_bracket(address)}:{value['api:bind:port']}/"
+    if address is None:
+        address = value["api:bind:address"]
+        # what listens everywhere listens here
+        address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104
+    scheme = "https" if value["api:ssl:enabled"] else "http"
+    return f"{scheme}://{_bracket(address)}:{value['api:bind:port']}/"
 
 
 def size(saltenv=None):

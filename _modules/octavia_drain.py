@@ -137,7 +137,7 @@ def wait_for_api(seconds, saltenv=None):
     """
     if "api" not in __salt__["octavia_pillar.roles"](saltenv):
         return
-    url = __salt__["octavia_conf.url"](saltenv)
+    url = __salt__["octavia_conf.url"](saltenv=saltenv)
     until = time.monotonic() + seconds
     while True:
         try:

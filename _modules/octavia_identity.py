@@ -344,8 +344,7 @@ def _url(value):
             "octavia:resources:identity:endpoints:public: is not set, nor internal and admin beside it, and "
             "octavia:api:bind:address is no address at which others reach the API"
         )
-    host = f"[{address}]" if ":" in address else address
-    return f"{__salt__['octavia_conf.scheme']()}://{host}:{value['api:bind:port']}"
+    return __salt__["octavia_conf.url"](address).rstrip("/")
 
 
 def _service(kind, cloud_name, saltenv):

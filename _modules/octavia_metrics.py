@@ -42,5 +42,5 @@ def _asked(saltenv):
     return {
         "config_file": settings["conf_file"],
         "units": [[role, settings["units"][role]] for role in roles],
-        "api": __salt__["octavia_conf.url"](saltenv) if "api" in roles else None,
+        "api": __salt__["octavia_conf.url"](saltenv=saltenv) if "api" in roles else None,
     }

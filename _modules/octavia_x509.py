@@ -418,8 +418,6 @@ def faults(material, passphrase=None):
 
         salt-call octavia_x509.faults '{server_ca.cert.pem: "no certificate"}'
     """
-    from cryptography import x509
-
     found, parsed = [], {}
     pem = _pem()
 
@@ -452,8 +450,7 @@ def faults(material, passphrase=None):
     own = parsed.get((CLIENT, "certificates"), ())[:1]
     ours, theirs = (parsed.get((name, "certificates"), ()) for name in (CLIENT_CA, SERVER_CA))
     for certificate in own:
-        purpose = x509.oid.ExtendedKeyUsageOID.CLIENT_AUTH
-        found += [[CLIENT, what] for what in _unfit(certificate, purpose, "clients")]
+        found += [[CLIENT, what] for what in _unfit(certificate, "clients")]
         if ours and not _chain(parsed[CLIENT, "certificates"], ours):
             wrong = f", but by that of {SERVER_CA}" if pem.issued_by(certificate, theirs) else ""
             found.append([CLIENT, f"is not signed by an authority of {CLIENT_CA}{wrong}"])
@@ -477,8 +474,6 @@ def server_faults(cert, key):
 
         salt-call octavia_x509.server_faults "$(cat api.cert.pem)" "$(cat api.key.pem)"
     """
-    from cryptography import x509
-
     pem, found, own, private = _pem(), [], None, None
     try:
         own = _certificates(cert)[0]
@@ -489,8 +484,7 @@ def server_faults(cert, key):
     except pem.Bad as bad:
         found.append(["key", str(bad)])
     if own:
-        purpose = x509.oid.ExtendedKeyUsageOID.SERVER_AUTH
-        found += [["cert", what] for what in (*_dated(own), *_unfit(own, purpose, "servers"))]
+        found += [["cert", what] for what in (*_dated(own), *_unfit(own, "servers"))]
     if own and private and not pem.belong(own, private):
         found.append(["key", "is not the key of the certificate"])
     return found
@@ -579,9 +573,12 @@ def _namesakes(chain):
         yield "holds authorities of one name with different keys, which certificates without key identifiers mix up"
 
 
-def _unfit(certificate, purpose, who):
+def _unfit(certificate, who):
+    """What speaks against a certificate of TLS ``clients`` or ``servers``."""
     from cryptography import x509
 
+    usage = x509.oid.ExtendedKeyUsageOID
+    purpose = {"clients": usage.CLIENT_AUTH, "servers": usage.SERVER_AUTH}[who]
     try:
         purposes = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:

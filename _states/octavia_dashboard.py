@@ -24,11 +24,10 @@ def shown(name):
     settings = __salt__["octavia_pillar.settings"](saltenv=__env__)
     unit = settings["dashboard_unit"]
     changes = {unit: {"old": "without the panel", "new": "reloaded"}}
-    if __opts__["test"] and not os.path.exists(settings["dashboard_panel"]):
-        # before the packages
-        return {**ret, "result": None, "changes": changes, "comment": f"{unit} would be reloaded"}
+    # in a dry run the packages may be still to come
+    awaited = __opts__["test"] and not os.path.exists(settings["dashboard_panel"])
     try:
-        if not __salt__["octavia_dashboard.due"](saltenv=__env__):
+        if not awaited and not __salt__["octavia_dashboard.due"](saltenv=__env__):
             return {**ret, "comment": f"{unit} has the panel"}
         if __opts__["test"]:
             return {**ret, "result": None, "changes": changes, "comment": f"{unit} would be reloaded"}

@@ -16,9 +16,9 @@ octavia_monitoring_disabled:
 {%- else %}
 {%-   from "octavia/map.jinja" import host with context %}
 {%-   import_yaml "octavia/defaults.yaml" as defaults %}
-{%-   set wanted = defaults.monitoring %}
-{%-   do wanted.update(pillar.octavia.monitoring) %}
-{%-   set link = wanted.textfile_directory ~ "/octavia.prom" %}
+{%-   set directory = pillar | traverse("octavia:monitoring:textfile_directory", defaults.monitoring.textfile_directory) %}
+{%-   set interval = pillar | traverse("octavia:monitoring:interval", defaults.monitoring.interval) %}
+{%-   set link = directory ~ "/octavia.prom" %}
 {%-   if on %}
 
 octavia_metrics_script:
@@ -39,7 +39,7 @@ octavia_metrics_{{ kind }}:
     - name: {{ host.unit_dir }}/{{ unit }}.{{ kind }}
     - source: salt://octavia/files/octavia-metrics.{{ kind }}.jinja
     - template: jinja
-    - context: {{ {"unit": unit, "interval": wanted.interval} | json }}
+    - context: {{ {"unit": unit, "interval": interval} | json }}
     - user: root
     - group: root
     - mode: "0644"

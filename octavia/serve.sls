@@ -8,41 +8,24 @@ include:
 {%- if on %}
 {%-   from "octavia/map.jinja" import host with context %}
 {%-   if pillar | traverse("octavia:api:server") == "apache" %}
-
-octavia_api_apache:
-  file.managed:
-    - name: {{ host.api_apache }}
-    - source: salt://octavia/files/octavia-api-apache.conf.jinja
-    - template: jinja
-    - user: root
-    - group: {{ host.group }}
-    - mode: "0640"
-    - require:
-      - octavia_check: octavia_preflight
-
-octavia_api_wsgi:
-  file.managed:
-    - name: {{ host.api_wsgi }}
-    - source: salt://octavia/files/octavia-api.wsgi.jinja
-    - template: jinja
-    - user: root
-    - group: {{ host.group }}
-    - mode: "0640"
-    - require:
-      - octavia_check: octavia_preflight
+{%-     set files = {"apache": "octavia-api-apache.conf", "wsgi": "octavia-api.wsgi"} %}
 {%-   else %}
+{%-     set files = {"uwsgi": "octavia-api-uwsgi.ini"} %}
+{%-   endif %}
 
-octavia_api_uwsgi:
+{%-   for name, template in files | dictsort %}
+
+octavia_api_{{ name }}:
   file.managed:
-    - name: {{ host.api_uwsgi }}
-    - source: salt://octavia/files/octavia-api-uwsgi.ini.jinja
+    - name: {{ host["api_" ~ name] }}
+    - source: salt://octavia/files/{{ template }}.jinja
     - template: jinja
     - user: root
     - group: {{ host.group }}
     - mode: "0640"
     - require:
       - octavia_check: octavia_preflight
-{%-   endif %}
+{%-   endfor %}
 
 octavia_api_unit:
   file.managed:

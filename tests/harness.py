@@ -16,6 +16,23 @@ PILLARS = ROOT / "tests" / "pillar"
 TREE = ("octavia", "_modules", "_states")
 
 
+def states():
+    """Every SLS of the formula, by the name that `state.apply` takes."""
+    paths = (ROOT / "octavia").rglob("*.sls")
+    return sorted(".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".init") for path in paths)
+
+
+@functools.cache
+def readme():
+    """The README as docutils reads it, whose warnings are errors: it halts on them with its own message."""
+    import docutils.utils
+    from docutils.core import publish_doctree
+
+    path = ROOT / "README.rst"
+    settings = {"halt_level": docutils.utils.Reporter.WARNING_LEVEL, "report_level": 5}
+    return publish_doctree(path.read_text(), source_path=str(path), settings_overrides=settings)
+
+
 # --- pillars
 
 

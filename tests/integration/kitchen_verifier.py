@@ -24,10 +24,11 @@ def opened(machine, directory):
 
 
 def verify(lab, machine, suite, key):
-    """Have kitchen's verifier look at the machine as at one of this suite; fails with what it says."""
+    """Have kitchen's verifier look at the machine as at one of this suite; gives what it says, or fails with it."""
     environment = {"KITCHEN_SUITE": suite, "KITCHEN_HOSTNAME": machine.address, "KITCHEN_SSH_KEY": str(key)}
     done = subprocess.run(
         [*inside(lab), sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", ROOT / "tests" / "verify"],
         capture_output=True, text=True, timeout=120, env={**os.environ, **environment},
     )  # fmt: skip
     assert done.returncode == 0 and " passed" in done.stdout, done.stdout
+    return done.stdout

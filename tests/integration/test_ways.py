@@ -80,7 +80,7 @@ def test_the_installed_formula_brings_up_the_api_on_a_minion_that_never_synced(m
 
 
 def test_the_verifier_of_kitchen_is_content(lab, machine, key):
-    verify(lab, machine, "api_single", key)
+    assert "4 passed" in verify(lab, machine, "api_single", key)
 
 
 def test_salt_ssh_finds_nothing_to_do_and_then_does_what_the_pillar_says(

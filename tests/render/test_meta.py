@@ -79,19 +79,14 @@ def test_limits_are_those_of_the_pillar(watched):
     assert found["OctaviaMetricsStale"]["if"].endswith("> 300 + 3 * 120")
 
 
-def test_alerts_ask_for_metrics_that_there_are(watched, load_metrics):
+def test_alerts_ask_for_metrics_that_there_are(watched, metrics):
     named = {name for alert in alerts(watched()).values() for name in re.findall(r"\b(octavia_\w+)", alert["if"])}
-    assert named and named - set(load_metrics.HELP) == set()
+    assert named and named - set(metrics.HELP) == set()
 
 
-@pytest.fixture(scope="session")
-def load_metrics():
-    import importlib.util
-
-    spec = importlib.util.spec_from_file_location("octavia_host_metrics", ROOT / "octavia" / "host" / "metrics.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture
+def metrics(load):
+    return load("octavia/host/metrics")
 
 
 def test_the_class_of_reclass_switches_what_there_is():
@@ -228,8 +223,8 @@ def test_panels_lie_side_by_side(dashboard):
         ), (one, other)  # fmt: skip
 
 
-def test_panels_show_metrics_that_there_are_and_all_that_alerts_ask(dashboard, load_metrics):
+def test_panels_show_metrics_that_there_are_and_all_that_alerts_ask(dashboard, metrics):
     asked = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
     named = {name for expression in asked for name in re.findall(r"\b(octavia_\w+|log_messages)", expression)}
-    assert named - {"log_messages"} <= set(load_metrics.HELP)
-    assert set(load_metrics.HELP) - named == {"octavia_certificate_readable"}
+    assert named - {"log_messages"} <= set(metrics.HELP)
+    assert set(metrics.HELP) - named == {"octavia_certificate_readable"}

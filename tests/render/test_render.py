@@ -7,12 +7,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from harness import ROOT, pillar_files
+from harness import ROOT, pillar_files, states
 
-SLS = sorted(
-    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".init")
-    for path in (ROOT / "octavia").rglob("*.sls")
-)
+SLS = states()
 PILLARS = pillar_files()
 
 REDHAT = {"os_family": "RedHat", "os": "CentOS Stream", "osfinger": "CentOS Stream-9"}

@@ -2,7 +2,6 @@
 
 import datetime
 import http.server
-import importlib.util
 import re
 import sqlite3
 import sys
@@ -23,11 +22,8 @@ CREATE TABLE amphora_health (amphora_id, last_update, busy);
 
 
 @pytest.fixture
-def metrics():
-    spec = importlib.util.spec_from_file_location("octavia_host_metrics", ROOT / "octavia" / "host" / "metrics.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def metrics(load):
+    return load("octavia/host/metrics")
 
 
 class Database:

@@ -6,9 +6,8 @@ import re
 import docutils.nodes
 import pytest
 import yaml
-from docutils.core import publish_doctree
 from formula import Host, changed, shared
-from harness import ROOT, Pem
+from harness import ROOT, Pem, readme
 
 #: A value of each key that the older formula's states and templates read, as its own examples have it.
 KEYS = {
@@ -84,7 +83,7 @@ def expanded(text):
 
 def rows():
     """`[(key, what the README's table says of it)]`."""
-    document = publish_doctree((ROOT / "README.rst").read_text())
+    document = readme()
     [section] = [
         each for each in document.findall(docutils.nodes.section) if "moving from the older formula" in each["names"]
     ]

@@ -3,10 +3,8 @@
 import re
 
 import docutils.nodes
-import docutils.utils
 import pytest
-from docutils.core import publish_doctree
-from harness import ROOT
+from harness import ROOT, readme, states
 
 pytestmark = pytest.mark.lint
 
@@ -15,9 +13,7 @@ README = ROOT / "README.rst"
 
 @pytest.fixture(scope="module")
 def document():
-    """Warnings of docutils are errors here; it halts on them with its own message."""
-    settings = {"halt_level": docutils.utils.Reporter.WARNING_LEVEL, "report_level": 5}
-    return publish_doctree(README.read_text(), source_path=str(README), settings_overrides=settings)
+    return readme()
 
 
 def table_states(document):
@@ -29,15 +25,8 @@ def table_states(document):
     }
 
 
-def tree_states():
-    return {
-        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".init")
-        for path in (ROOT / "octavia").rglob("*.sls")
-    }
-
-
 def test_every_state_of_the_tree_is_in_a_table_and_the_reverse(document):
-    named, there = table_states(document), tree_states()
+    named, there = table_states(document), set(states())
     assert there - named == set(), "not in the README"
     assert named - there == set(), "in the README only"
 

@@ -11,7 +11,7 @@ import shutil
 import pytest
 import yaml
 from formula import Host
-from harness import ROOT, Minion
+from harness import ROOT, Minion, states
 from reclass.adapters.salt import ext_pillar
 from reclass.errors import ReclassException
 from test_pillar_example import leaves, registered, tables  # noqa: F401 a fixture
@@ -40,10 +40,7 @@ ADDRESSES = {"api:bind:address", "database:host", "identity:host", "message_queu
 #: What no default may stand for.
 SECRETS = ("mysql_octavia_password", "keystone_octavia_password", "rabbitmq_openstack_password")
 EACH_NODE = pytest.mark.parametrize("node", NODES)
-SLS = sorted(
-    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".init")
-    for path in (ROOT / "octavia").rglob("*.sls")
-)
+SLS = states()
 
 
 def pillar_of(inventory, node):
