@@ -1,6 +1,7 @@
 # Over the pillar of the demo: a controller of real amphorae. All ids are here, so that nobody need be asked for them,
-# and the database is there already.
+# and the database and what Octavia needs in the cloud are there already.
 octavia:
+  resources: null
   db:
     create: false
   api:
@@ -11,6 +12,7 @@ octavia:
     compute_driver: compute_nova_driver
     network_driver: allowed_address_pairs_driver
   manager:
+    interface: null
     controller_worker:
       amphora_driver: amphora_haproxy_rest_driver
       compute_driver: compute_nova_driver
@@ -21,3 +23,6 @@ octavia:
       amp_boot_network_list: [0d9c9d4e-6f0e-4f6c-9a07-3b8f3f0c9a55]
       amp_secgroup_list: [5b1f7a38-96d0-4f1c-8e0b-0a1f5e0f7c01]
       amp_ssh_key_name: octavia_ssh_key
+    health_manager:
+      bind_ip: 10.77.0.11
+      controller_ip_port_list: ["10.77.0.11:5555"]

@@ -4,6 +4,8 @@ import configparser
 import json
 import pathlib
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from lab import LabError, host
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -16,8 +18,6 @@ FLOOR = (*SALT_CALL, "state.apply", "floor")
 ANSIBLE = (f"{BENCH}/ansible/bin/ansible-playbook", f"{BENCH}/inside/playbook.yml")
 # Tuning that README gives for a Salt; formula and floor run with the same.
 OPTIONS = {"3006": "lazy_loader_strict_matching: True\n"}
-# SSH keys are no certificates of the lab; any text is as good.
-SSH_KEY = {"octavia": {"manager": {"ssh": {"private_key": "-----BEGIN OPENSSH PRIVATE KEY-----\nbench\n"}}}}
 
 
 def converge(lab, name="controller1", pillar=None):
@@ -43,7 +43,9 @@ def bring_pillar(machine):
     """The pillar of a controller of real amphorae over the present one."""
     machine.write("/srv/pillar/top.sls", "base: {'*': [octavia, bench, bench_key]}\n", 0o600)
     machine.write("/srv/pillar/bench.sls", (HERE / "pillar.sls").read_text(), 0o600)
-    machine.write("/srv/pillar/bench_key.sls", "#!json\n" + json.dumps(SSH_KEY), 0o600)
+    key = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
+    ssh = {"octavia": {"manager": {"ssh": {"private_key": key}}}}
+    machine.write("/srv/pillar/bench_key.sls", "#!json\n" + json.dumps(ssh), 0o600)
 
 
 def use_salt(machine, version):
