@@ -25,7 +25,7 @@ neutron_configuration:
     - contents: |
         [DEFAULT]
         core_plugin = ml2
-        service_plugins =
+        service_plugins = router
         transport_url = rabbit://{{ queue.user }}:{{ queue.password }}@{{ rabbitmq.host }}:{{ rabbitmq.port }}/{{ queue.vhost }}
         rpc_workers = 1
         notify_nova_on_port_status_changes = false
