@@ -6,6 +6,9 @@ import re
 
 import pytest
 import yaml
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.models.dashboard import Dashboard
 from harness import ROOT, pillar_files
 
 PILLARS = ROOT / "tests" / "pillar"
@@ -211,6 +214,21 @@ def test_a_dashboard_has_what_grafana_wants(dashboard):
         assert letters == sorted(set(letters)) and all(target["legendFormat"] for target in panel["targets"])
         steps = panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
         assert steps[0]["value"] is None and all(step["value"] is not None for step in steps[1:])
+
+
+def lost(said, kept, path=""):
+    """What of the one is not in the other, which may have more."""
+    if isinstance(said, list) and isinstance(kept, list):
+        said, kept = dict(enumerate(said)), dict(enumerate(kept))
+    if isinstance(said, dict) and isinstance(kept, dict):
+        return [each for key in said for each in lost(said[key], kept.get(key), f"{path}/{key}")]
+    return [] if said == kept else [path]
+
+
+def test_grafanas_own_schema_knows_every_field_of_a_dashboard(dashboard):
+    """What the models of Grafana 11 do not know is lost on the way through them; their defaults are added."""
+    register_default_plugins()
+    assert lost(dashboard, json.loads(JSONEncoder().encode(Dashboard.from_json(dashboard)))) == []
 
 
 def test_panels_lie_side_by_side(dashboard):
