@@ -40,9 +40,9 @@ def make(pillar):
     return lambda *changes: pillar(ON, RECEIVER, *changes)
 
 
-@pytest.fixture(scope="module")
-def machine(lab, services, make):
-    machine = lab.machine("controller1", debian="12", salt="3008", tree="monitoring-12")
+@pytest.fixture(scope="module", params=["12", "13"], ids=lambda number: f"debian{number}")
+def machine(request, lab, services, make):
+    machine = lab.machine("controller1", debian=request.param, salt="3008", tree=f"monitoring-{request.param}")
     machine.put_formula()
     sql(services, f"DROP DATABASE IF EXISTS {NAME}", None)
     machine.put_pillar(make())

@@ -401,12 +401,16 @@ LAYERS = {
             )
             for number in host.DATA["debian"]
         ),
-        Layer(
-            "monitoring-12",
-            "Prometheus's node exporter and promtool for Debian 12",
-            "libraries-12",
-            lambda _layer: (MONITORING,),
-            lambda layer, disk: _in_overlay(layer, disk, MONITORING),
+        *(
+            Layer(
+                f"monitoring-{number}",
+                f"Prometheus's node exporter and promtool for Debian {number}",
+                f"libraries-{number}",
+                lambda _layer: (MONITORING,),
+                lambda layer, disk: _in_overlay(layer, disk, MONITORING),
+                number,
+            )
+            for number in host.DATA["debian"]
         ),
         Layer(
             "network-12",
@@ -448,8 +452,8 @@ TREES = {
     **{f"debian-{number}": (f"octavia-{number}", f"salt-{number}") for number in host.DATA["debian"]},
     **{f"libraries-{number}": (f"libraries-{number}", f"salt-{number}") for number in host.DATA["debian"]},
     **{f"firewall-{number}": (f"firewall-{number}", f"salt-{number}") for number in host.DATA["debian"]},
+    **{f"monitoring-{number}": (f"monitoring-{number}", f"salt-{number}") for number in host.DATA["debian"]},
     "tools-13": ("tools-13", "salt-13"),
-    "monitoring-12": ("monitoring-12", "salt-12"),
     "next-13": ("libraries-13", "next-13", "salt-13"),
     "services": ("services", "salt-12"),
     "cloud": ("services", "packages-cloud", "cloud", "amphora", "salt-12"),
