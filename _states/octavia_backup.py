@@ -1,5 +1,5 @@
 """
-Dump Octavia's database, and put a dump back.
+Dump Octavia's database.
 """
 
 from salt.exceptions import CommandExecutionError
@@ -52,44 +52,3 @@ def taken(name, before_migration=False):
     except CommandExecutionError as exc:
         ret.update(result=False, changes={}, comment=str(exc))
     return ret
-
-
-def restored(name):
-    """
-    Ensure that the database is as it was before an upgrade's migration: where that began, the dump from before it is
-    put back, and what was changed since is lost. Nothing happens where none began, or the upgrade was declared done.
-
-    name
-        Any text.
-
-    .. code-block:: yaml
-
-        octavia_db_restored:
-          octavia_backup.restored: []
-    """
-    ret = {"name": name, "result": True, "changes": {}, "comment": ""}
-    try:
-        dump = __salt__["octavia_backup.latest"](saltenv=__env__)
-        if not __salt__["octavia_backup.migrated"](saltenv=__env__):
-            ret["comment"] = _nothing_to_do(dump)
-            return ret
-        old = __salt__["octavia_db.contents"](saltenv=__env__)["current"]
-        __salt__["octavia_backup.restore"](test=__opts__["test"], saltenv=__env__)
-        new = f"revision {dump['revision']} of {dump['taken']}"
-        ret["changes"] = {f"database {dump['database']}": {"old": f"revision {old}", "new": new}}
-        if __opts__["test"]:
-            comment = f"{dump['path']} would be put back, and what was changed since {dump['taken']} be lost"
-            return {**ret, "result": None, "comment": comment}
-        ret["comment"] = f"{dump['path']} was put back: what was changed since {dump['taken']} is lost"
-    except CommandExecutionError as exc:
-        ret.update(result=False, changes={}, comment=str(exc))
-    return ret
-
-
-def _nothing_to_do(dump):
-    if dump and "done" in dump:
-        return (
-            f"The upgrade was declared done at {dump['done']}: the dump of {dump['taken']} would have to be put back by"
-            " salt-call octavia_backup.restore"
-        )
-    return "No migration began since the last dump: the database is as it was"

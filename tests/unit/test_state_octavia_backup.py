@@ -11,8 +11,6 @@ PLAN = {
     "tool": "x", "views": [], "triggers": [], "empty": False,
     "bytes": 1, "free": 2, "faults": [], "due": True, "why": "",
 }  # fmt: skip
-DUMP = {"path": "/var/backups/octavia/x.sql.gz", "database": "db1:3306/octavia", "revision": "a1"}
-DUMP["taken"] = "2026-11-26T02:30:00Z"
 
 
 @pytest.fixture
@@ -20,10 +18,7 @@ def backup(load):
     """The execution module, autospecced: a call that it would refuse fails here too."""
     module = create_autospec(load("_modules/octavia_backup"))
     module.plan.return_value = dict(PLAN)
-    module.dump.return_value = {**DUMP, "noted": True}
-    module.latest.return_value = dict(DUMP)
-    module.migrated.return_value = True
-    module.restore.return_value = dict(DUMP)
+    module.dump.return_value = {"path": "/var/backups/octavia/x.sql.gz"}
     return module
 
 
@@ -34,12 +29,7 @@ def install(load):
 
 @pytest.fixture
 def state(load, backup, install):
-    salt = {
-        f"octavia_backup.{name}": getattr(backup, name) for name in ("plan", "dump", "latest", "migrated", "restore")
-    }
-    db = create_autospec(load("_modules/octavia_db"))
-    db.contents.return_value = {"current": "b2"}
-    salt["octavia_db.contents"] = db.contents
+    salt = {"octavia_backup.plan": backup.plan, "octavia_backup.dump": backup.dump}
     return load("_states/octavia_backup", __salt__=salt, __states__={"octavia_pkg.installed": install}, __env__="base")
 
 
@@ -109,34 +99,3 @@ def test_a_dump_that_fails_is_a_failed_state_without_changes(state, backup):
     backup.dump.side_effect = CommandExecutionError("no")
     ret = state.taken("dump")
     assert (ret["result"], ret["changes"], ret["comment"]) == (False, {}, "no")
-
-
-@BOTH
-def test_a_restoration_says_what_is_lost(state, backup, test):
-    state.__opts__ = {"test": test}
-    ret = state.restored("back")
-    assert ret["result"] is (None if test else True)
-    assert ret["changes"] == {
-        "database db1:3306/octavia": {"old": "revision b2", "new": "revision a1 of 2026-11-26T02:30:00Z"}
-    }
-    assert DUMP["taken"] in ret["comment"] and "lost" in ret["comment"]
-    backup.restore.assert_called_once_with(test=test, saltenv="base")
-
-
-@BOTH
-@pytest.mark.parametrize("dump", [None, DUMP, {**DUMP, "done": "2026-11-26T03:00:00Z"}])
-def test_nothing_is_put_back_where_no_migration_began_or_it_is_done(state, backup, test, dump):
-    backup.migrated.return_value, backup.latest.return_value = False, dump
-    state.__opts__ = {"test": test}
-    ret = state.restored("back")
-    assert (ret["result"], ret["changes"]) == (True, {})
-    assert ("declared done" in ret["comment"]) is bool(dump and "done" in dump)
-    backup.restore.assert_not_called()
-
-
-@BOTH
-def test_a_restoration_that_is_refused_is_a_failed_state(state, backup, test):
-    backup.restore.side_effect = CommandExecutionError("x is damaged")
-    state.__opts__ = {"test": test}
-    ret = state.restored("back")
-    assert (ret["result"], ret["changes"], ret["comment"]) == (False, {}, "x is damaged")
