@@ -3,10 +3,14 @@ What kitchen does after it has converged a machine: its verifier runs from outsi
 """
 
 import os
+import shlex
 import subprocess
 import sys
 
+import yaml
 from harness import ROOT
+
+_python, *COMMAND = shlex.split(yaml.safe_load((ROOT / "kitchen.yml").read_text())["verifier"]["command"])
 
 
 def inside(lab):
@@ -27,8 +31,8 @@ def verify(lab, machine, suite, key):
     """Have kitchen's verifier look at the machine as at one of this suite; gives what it says, or fails with it."""
     environment = {"KITCHEN_SUITE": suite, "KITCHEN_HOSTNAME": machine.address, "KITCHEN_SSH_KEY": str(key)}
     done = subprocess.run(
-        [*inside(lab), sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", ROOT / "tests" / "verify"],
-        capture_output=True, text=True, timeout=120, env={**os.environ, **environment},
+        [*inside(lab), sys.executable, *COMMAND, "-p", "no:cacheprovider"],
+        cwd=ROOT, capture_output=True, text=True, timeout=120, env={**os.environ, **environment},
     )  # fmt: skip
     assert done.returncode == 0 and " passed" in done.stdout, done.stdout
     return done.stdout

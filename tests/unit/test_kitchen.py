@@ -1,7 +1,10 @@
 """kitchen.yml is right: what test-kitchen and kitchen-salt would stumble over, found without them."""
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -125,6 +128,17 @@ def test_verifier_paths_exist(kitchen):
         words = shlex.split(verifier["command"])
         paths = [word for word in words if word.startswith("tests/")]
         assert paths and [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_verifier_needs_pytest_and_testinfra_alone(kitchen):
+    _python, _m, _pytest, *arguments = shlex.split(kitchen["verifier"]["command"])
+    code = (
+        "import sys; sys.modules.update(salt=None, yaml=None); import pytest;"
+        f"sys.exit(pytest.main({[*arguments, '--collect-only', '-p', 'no:cacheprovider']}))"
+    )
+    environment = {**os.environ, "KITCHEN_SUITE": SUITES[0], "KITCHEN_HOSTNAME": "localhost"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("name", SUITES)
