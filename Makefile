@@ -81,8 +81,8 @@ lab-clean: ## remove every machine, mount and interface of all labs
 	@python3 tests/lab clean
 
 .PHONY: kitchen
-kitchen: ## all suites with test-kitchen and kitchen-salt (Ruby, not installed here)
-	kitchen test
+kitchen: .venv/3008/.stamp ## all suites with test-kitchen and kitchen-salt (Ruby, not installed here)
+	PATH="$(CURDIR)/.venv/3008/bin:$$PATH" kitchen test
 
 # --- packaging
 
