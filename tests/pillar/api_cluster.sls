@@ -2,7 +2,6 @@
 octavia:
   api:
     enabled: true
-    version: zed
     role: primary
     bind:
       address: 10.0.0.11

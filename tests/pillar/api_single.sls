@@ -1,7 +1,6 @@
 octavia:
   api:
     enabled: true
-    version: zed
     bind:
       address: 127.0.0.1
       port: 9876

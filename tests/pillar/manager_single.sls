@@ -1,7 +1,6 @@
 octavia:
   manager:
     enabled: true
-    version: zed
     database:
       engine: mysql
       host: 127.0.0.1

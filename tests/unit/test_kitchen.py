@@ -94,6 +94,14 @@ def test_pillar_files_exist_and_are_assigned(kitchen):
         assert set(states_of(provisioner["pillars"]["top.sls"])) == given, name
 
 
+def test_no_pillar_names_the_release_of_one_platform(kitchen):
+    """The platforms have packages of different ones, and another than the packages' is refused."""
+    for name, provisioner, _suite in suites(kitchen):
+        for source in provisioner["pillars_from_files"].values():
+            pillar = yaml.safe_load((ROOT / source).read_text())["octavia"]
+            assert not {"version"} & {*pillar, *pillar.get("api", ()), *pillar.get("manager", ())}, name
+
+
 def test_states_exist(kitchen):
     for name, provisioner, suite in suites(kitchen):
         named = states_of(provisioner["state_top"])
