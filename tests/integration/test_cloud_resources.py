@@ -533,3 +533,51 @@ def test_a_purge_takes_away_what_was_made_and_nothing_else(nothing, say, apply, 
     assert inventory(by_hand) == {**before, "rules": [2]}
     assert changes(apply(parts=PARTS[::-1])) == {}
     by_hand(SWEEP)
+
+
+# --- a router
+
+ROUTED = {"subnet": {"gateway": "172.16.0.1"}, "router": {"name": "lb-mgmt-router", "external_network": "lb-outside"}}
+WAY_OUT = """
+router = network.find_router("lb-mgmt-router")
+if router:
+    ports = network.ports(device_id=router.id, device_owner="network:router_interface")
+    outside = router.external_gateway_info and network.get_network(router.external_gateway_info["network_id"]).name
+    print(json.dumps([outside, [ip["ip_address"] for port in ports for ip in port.fixed_ips]]))
+"""
+
+
+@pytest.fixture
+def outside(there, by_hand):
+    """A network that leads out of the cloud, in which there is nothing else: a later gateway's address may be taken."""
+    by_hand(SWEEP)
+    made = "network.create_network(name='lb-outside', is_router_external=True).id"
+    by_hand(f"network.create_subnet(network_id={made}, cidr='203.0.113.0/24', ip_version=4, is_dhcp_enabled=False)")
+    yield "lb-outside"
+    by_hand(
+        "for each in list(network.routers(name='lb-mgmt-router')):\n"
+        "    network.update_router(each, external_gateway_info={})\n"
+        "    for port in list(network.ports(device_id=each.id)):\n"
+        "        network.remove_interface_from_router(each, port_id=port.id)\n"
+        "    network.delete_router(each)\n"
+        "network.delete_network(network.find_network('lb-outside'))"
+    )
+
+
+def test_a_router_leads_out_of_the_management_network_and_goes_with_it(outside, say, apply, by_hand):
+    say({"network": ROUTED})
+    planned = changes(apply(test=True))
+    assert "router lb-mgmt-router" in planned
+    assert changes(apply()) == planned
+    assert json.loads(by_hand(WAY_OUT)) == [outside, ["172.16.0.1"]]
+    assert changes(apply()) == {}
+    by_hand("network.remove_interface_from_router(network.find_router('lb-mgmt-router'), subnet_id=subnet().id)")
+    planned = changes(apply(test=True, parts=PARTS[1:]))
+    assert list(planned) == ["router lb-mgmt-router"]
+    assert changes(apply(parts=PARTS[1:])) == planned
+    assert json.loads(by_hand(WAY_OUT)) == [outside, ["172.16.0.1"]]
+    say({"network": ROUTED, "enabled": False, "purge": True})
+    gone = changes(apply(parts=PARTS[::-1]))
+    assert {"router lb-mgmt-router", "subnet lb-mgmt-subnet", "network lb-mgmt-net"} <= set(gone)
+    assert by_hand(WAY_OUT) == ""
+    assert changes(apply(parts=PARTS[::-1])) == {}
