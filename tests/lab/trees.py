@@ -68,11 +68,11 @@ LIBRARIES = (
 )
 # The tools of a host's firewall, of which a machine may have one or the other, and Open vSwitch.
 FIREWALL = "nftables iptables openvswitch-switch"
-# Prometheus's node exporter, its promtool, and the language of Fluentd. What a receiver of logs needs is downloaded:
-# the formula installs it. To clean up would hide the archives of the layer below.
+# Prometheus's node exporter, and the language of Fluentd. What a receiver of logs needs is downloaded: the formula
+# installs it. To clean up would hide the archives of the layer below.
 MONITORING = INSTALL.format(packages="prometheus-node-exporter ruby").replace("apt-get clean\n", "")
 MONITORING += DOWNLOAD.format(packages="rsyslog logrotate")
-MONITORING += """
+PROMTOOL = """
 cd /tmp
 apt-get -qq download prometheus
 dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x -C / ./usr/bin/promtool
@@ -404,13 +404,20 @@ LAYERS = {
         *(
             Layer(
                 f"monitoring-{number}",
-                f"Prometheus's node exporter and promtool for Debian {number}",
+                f"Prometheus's node exporter for Debian {number}",
                 f"libraries-{number}",
                 lambda _layer: (MONITORING,),
                 lambda layer, disk: _in_overlay(layer, disk, MONITORING),
                 number,
             )
             for number in host.DATA["debian"]
+        ),
+        Layer(
+            "promtool",
+            "Prometheus's promtool",
+            "base-12",
+            lambda _layer: (PROMTOOL,),
+            lambda layer, disk: _in_overlay(layer, disk, PROMTOOL),
         ),
         Layer(
             "network-12",
@@ -458,6 +465,7 @@ TREES = {
     "services": ("services", "salt-12"),
     "cloud": ("services", "packages-cloud", "cloud", "amphora", "salt-12"),
     "controller": ("network-12", "amphora", "salt-12"),
+    "promtool": ("promtool",),
     "gate-12": ("gate-12",),
     "gate-13": ("newest",),
 }
