@@ -15,7 +15,15 @@ octavia_sync:
 {%- if stale and opts.test %}
   # a state of Salt's own that fails in a dry run too; it shows its name, not its comment
   test.fail_without_changes:
-    - name: "run first: salt-call saltutil.sync_all (a dry run brings no modules to this minion)"
+    - name: "run first: salt-call saltutil.sync_all{{ " saltenv=" ~ saltenv if saltenv != "base" }} (a dry run brings no
+        modules to this minion)"
+{%- elif stale and saltenv != "base" %}
+  # the state of this name knows the environments of top.sls only
+  module.run:
+    - saltutil.sync_all:
+      - saltenv: base,{{ saltenv }}
+      - refresh: true
+    - reload_modules: true
 {%- elif stale %}
   saltutil.sync_all:
     - refresh: true

@@ -1,5 +1,6 @@
 """
-The ways to the formula: as installed by `make install`, on a minion that never synced a module, and by salt-ssh.
+The ways to the formula: as installed by `make install`, on a minion that never synced a module, by salt-ssh, and from a
+branch of a Git repository.
 """
 
 import json
@@ -110,3 +111,43 @@ def test_salt_ssh_finds_nothing_to_do_and_then_does_what_the_pillar_says(
     wanted["octavia"]["api"]["threads"] = 3
     assert ssh().keys() == {"octavia_api_uwsgi", "octavia_api_service"}
     assert ssh() == {}
+
+
+GITFS = """\
+file_client: local
+fileserver_backend: [gitfs]
+gitfs_remotes: [file:///srv/formula]
+gitfs_base: main
+pillar_roots: {base: [/srv/pillar]}
+id: controller2
+"""
+#: A repository whose branch `main` has no formula, as an operator's who tries a newer one in an environment of its own.
+REPOSITORY = """
+git init --quiet --initial-branch main /srv/formula
+cd /srv/formula
+git config user.name lab && git config user.email lab@example.org
+git commit --quiet --allow-empty --message nothing
+git checkout --quiet -b next
+cp -r /srv/salt/* .
+git add . && git commit --quiet --message formula
+git checkout --quiet main
+"""
+
+
+@pytest.mark.slow
+def test_a_branch_of_a_git_repository_is_an_environment_of_salt(machine, wanted):
+    machine.run("apt-get -qq install --no-install-recommends git")
+    machine.put_formula()
+    machine.run(REPOSITORY + "rm -rf /srv/salt /var/cache/salt")
+    machine.write("/etc/salt/minion", GITFS)
+    wanted["octavia"]["api"]["threads"] = 4
+    machine.put_pillar(wanted)
+    done = machine.salt_call("state.apply", "octavia.api", check=False)
+    assert done.rc != 0 and "octavia.api" in str(done.data)
+    planned = machine.salt_call("state.apply", "octavia.api", "saltenv=next", "test=True", check=False).data.values()
+    assert any("salt-call saltutil.sync_all saltenv=next (a dry run" in state["name"] for state in planned)
+    states = machine.salt_call("state.apply", "octavia.api", "saltenv=next").data.values()
+    assert [state["comment"] for state in states if state["result"] is False] == []
+    assert {state["__id__"] for state in states if state["changes"]} >= {"octavia_api_uwsgi", "octavia_api_service"}
+    states = machine.salt_call("state.apply", "octavia.api", "saltenv=next").data.values()
+    assert [state["__id__"] for state in states if state["changes"]] == []
