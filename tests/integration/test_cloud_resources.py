@@ -316,6 +316,19 @@ def test_another_password_is_seen_by_a_login_and_set(there, say, apply, proxy, c
     assert list(changes(apply(parts=PARTS[:1]))) == ["user octavia"]
 
 
+def test_an_entry_that_the_host_has_in_its_clouds_yaml_serves_as_well(there, say, apply, controller, cloud, proxy):
+    entry = proxy.entry(cloud.facts["clouds"]["admin"])
+    controller.write("/etc/openstack/clouds.yaml", json.dumps({"clouds": {"ours": entry}}), 0o600)
+    say({"cloud": "ours"})
+    proxy.orders()
+    assert changes(apply()) == {}
+    assert tokens(proxy.asked()) == 1
+    say({"cloud": "theirs"})
+    states = apply(parts=PARTS[1:], check=False)
+    assert "clouds.yaml has no usable entry theirs" in comments(states)
+    assert "see pillar octavia:resources:cloud" in comments(states) and changes(states) == {}
+
+
 # --- what is refused
 
 REFUSED = {

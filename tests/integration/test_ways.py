@@ -138,6 +138,7 @@ git checkout --quiet main
 def test_a_branch_of_a_git_repository_is_an_environment_of_salt(machine, wanted):
     machine.run("apt-get -qq install --no-install-recommends git")
     machine.put_formula()
+    apply(machine, "octavia.db.create")
     machine.run(REPOSITORY + "rm -rf /srv/salt /var/cache/salt")
     machine.write("/etc/salt/minion", GITFS)
     wanted["octavia"]["api"]["threads"] = 4
