@@ -41,8 +41,9 @@ def traces(name):
     """Everything on this host that shows that a lab of this name is or was there, by kind."""
     tag = f"{host.PREFIX}-{name}"
     tables = host.run("nft", "list", "ruleset").stdout
-    links = json.loads(host.run("ip", "-j", "link", "show").stdout)
-    namespaces = json.loads(host.run("ip", "-j", "netns", "list").stdout or "[]")
+    # beside the JSON, ip complains of namespaces that go while it looks
+    links = json.loads(host.run("ip", "-j", "link", "show", stderr=None).stdout)
+    namespaces = json.loads(host.run("ip", "-j", "netns", "list", stderr=None).stdout or "[]")
     files = [host.STATE / name, host.LOCKS / f"lab-{name}", *host.cgroup_root().glob(f"{tag}-*")]
     found = {
         "processes": [pid for pid in _processes() if f"/{tag}-" in _text(pid, "cgroup")],
