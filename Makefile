@@ -1,8 +1,8 @@
 # Everything a person runs here is a target; `make help` lists them.
 
 VENVS := .venv/3008/.stamp .venv/3006/.stamp
-# Two processes; each has a lab of its own in the integration tests, which wait as much as they work.
-PYTEST := bin/python -m pytest -q --numprocesses 2
+# One more than two cores: each has a lab of its own in the integration tests, which wait more than they work.
+PYTEST := bin/python -m pytest -q --numprocesses 3
 PYTEST3008 := .venv/3008/$(PYTEST)
 PYTEST3006 := .venv/3006/$(PYTEST)
 LAB := demo
