@@ -308,7 +308,7 @@ def _in_overlay(layer, disk, script, environment=None, binds=(), below=None):
 
 
 def _per_debian(number):
-    base = f"base-{number}"
+    base, libraries = f"base-{number}", f"libraries-{number}"
     return [
         Layer(base, f"Debian {number}", None, _base_inputs, _base_build, number, "base"),
         Layer(f"salt-{number}", f"Salt for Debian {number}", base, _salt_inputs, _salt_build, number, "compilers"),
@@ -327,6 +327,30 @@ def _per_debian(number):
             f"octavia-{number}",
             lambda _layer: (INSTALL_OCTAVIA,),
             lambda layer, disk: _in_overlay(layer, disk, INSTALL_OCTAVIA),
+            number,
+        ),
+        Layer(
+            libraries,
+            f"libraries of Octavia for Debian {number}",
+            f"octavia-{number}",
+            lambda _layer: (INSTALL, LIBRARIES),
+            _libraries_build,
+            number,
+        ),
+        Layer(
+            f"firewall-{number}",
+            f"firewalls and Open vSwitch for Debian {number}",
+            libraries,
+            lambda _layer: (INSTALL, FIREWALL),
+            lambda layer, disk: _in_overlay(layer, disk, INSTALL.format(packages=FIREWALL)),
+            number,
+        ),
+        Layer(
+            f"monitoring-{number}",
+            f"Prometheus's node exporter for Debian {number}",
+            libraries,
+            lambda _layer: (MONITORING,),
+            lambda layer, disk: _in_overlay(layer, disk, MONITORING),
             number,
         ),
     ]
@@ -378,39 +402,6 @@ LAYERS = {
             _amphora_inputs,
             _amphora_build,
             wants="amphora",
-        ),
-        *(
-            Layer(
-                f"libraries-{number}",
-                f"libraries of Octavia for Debian {number}",
-                f"octavia-{number}",
-                lambda _layer: (INSTALL, LIBRARIES),
-                _libraries_build,
-                number,
-            )
-            for number in host.DATA["debian"]
-        ),
-        *(
-            Layer(
-                f"firewall-{number}",
-                f"firewalls and Open vSwitch for Debian {number}",
-                f"libraries-{number}",
-                lambda _layer: (INSTALL, FIREWALL),
-                lambda layer, disk: _in_overlay(layer, disk, INSTALL.format(packages=FIREWALL)),
-                number,
-            )
-            for number in host.DATA["debian"]
-        ),
-        *(
-            Layer(
-                f"monitoring-{number}",
-                f"Prometheus's node exporter for Debian {number}",
-                f"libraries-{number}",
-                lambda _layer: (MONITORING,),
-                lambda layer, disk: _in_overlay(layer, disk, MONITORING),
-                number,
-            )
-            for number in host.DATA["debian"]
         ),
         Layer(
             "promtool",
