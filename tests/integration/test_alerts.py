@@ -138,8 +138,8 @@ def alerts(tmp_path_factory):
 @pytest.fixture(scope="module")
 def promtool():
     """That of Debian's prometheus, out of the lab's trees; it needs no machine."""
-    trees.prepared("promtool")
-    return trees.LAYERS["promtool"].path / "usr/bin/promtool"
+    trees.prepared("prometheus")
+    return trees.LAYERS["prometheus"].path / "usr/bin/promtool"
 
 
 def rules(alerts):

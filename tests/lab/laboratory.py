@@ -154,7 +154,7 @@ class Lab:
         `tree`: another one than that of an empty Debian. In `libraries-12` and `libraries-13` all is installed
         that each package of Octavia depends on, but nothing of Octavia: for tests of anything but the installation from
         nothing. `next-13` has the packages of the next Debian besides, as an archive (trees.NEXT_SOURCE).
-        `tools-13` has what makes Debian packages, and reclass.
+        `tools-13` has what makes Debian packages, and reclass; `watched` has Prometheus and its node exporter.
         """
         if name in self.machines:
             self.machines.pop(name).destroy()

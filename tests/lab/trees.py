@@ -72,10 +72,11 @@ FIREWALL = "nftables iptables openvswitch-switch"
 # installs it. To clean up would hide the archives of the layer below.
 MONITORING = INSTALL.format(packages="prometheus-node-exporter ruby").replace("apt-get clean\n", "")
 MONITORING += DOWNLOAD.format(packages="rsyslog logrotate")
-PROMTOOL = """
+# Of its package only the programs: neither needs the rest, nor should a machine have the service.
+PROMETHEUS = """
 cd /tmp
 apt-get -qq download prometheus
-dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x -C / ./usr/bin/promtool
+dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x -C / ./usr/bin/prometheus ./usr/bin/promtool
 rm prometheus_*.deb
 """
 # The Octavia of Debian as a library, and the newest of PyPI in a Python of its own.
@@ -404,11 +405,11 @@ LAYERS = {
             wants="amphora",
         ),
         Layer(
-            "promtool",
-            "Prometheus's promtool",
+            "prometheus",
+            "Prometheus and its promtool",
             "base-12",
-            lambda _layer: (PROMTOOL,),
-            lambda layer, disk: _in_overlay(layer, disk, PROMTOOL),
+            lambda _layer: (PROMETHEUS,),
+            lambda layer, disk: _in_overlay(layer, disk, PROMETHEUS),
         ),
         Layer(
             "network-12",
@@ -456,7 +457,8 @@ TREES = {
     "services": ("services", "salt-12"),
     "cloud": ("services", "packages-cloud", "cloud", "amphora", "salt-12"),
     "controller": ("network-12", "amphora", "salt-12"),
-    "promtool": ("promtool",),
+    "prometheus": ("prometheus",),
+    "watched": ("monitoring-12", "prometheus", "salt-12"),
     "gate-12": ("gate-12",),
     "gate-13": ("newest",),
 }
