@@ -26,7 +26,7 @@ _PARTS = ("vmlinuz", "initrd")
 def due(saltenv=None):
     """
     Tell whether the image is to be made: it is not there, is older than ``max_age_days``, or what goes into it has
-    changed: keys of the pillar, the formula's element, the installed Octavia. Starts no process.
+    changed: keys of the pillar, the formula's element, the Octavia that is installed, or that will be.
 
     saltenv
         Environment of the file server; that of the minion by default. So in all functions here.
@@ -139,7 +139,8 @@ def _inputs(said, saltenv):
     """A digest of what the image is made of; a text in the environment may be a secret."""
     names = ("elements", "packages", "release", "size", "environment", "architecture")
     parts = {name: said.get(name) for name in names}
-    parts["octavia"] = __salt__["octavia_release.installed"](saltenv)
+    # of a host that gets its Octavia after the image the one it will get, or the next run would make another image
+    parts["octavia"] = __salt__["octavia_release.installed"](saltenv) or __salt__["octavia_release.offered"](saltenv)
     parts["element"] = {path: digest for path, (_, digest) in _element(saltenv).items()}
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 

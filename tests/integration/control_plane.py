@@ -97,15 +97,15 @@ class Api:
         text, _, status = out.rpartition("\n")
         return int(status), json.loads(text) if text.strip().startswith(("{", "[")) else text
 
-    def make(self, kind, body):
-        """Create an object and wait until it and its load balancer are ACTIVE; its id."""
+    def make(self, kind, body, timeout=90):
+        """Create an object and wait until it is ACTIVE; its id."""
         paths = {"loadbalancer": "loadbalancers", "listener": "listeners", "pool": "pools"}
         name = "member" if "/members" in kind else kind
         path = f"/v2/lbaas/{paths.get(kind, kind)}"
         status, answer = self.call("POST", path, {name: body})
         assert status in (201, 202), (status, answer)
         made = answer[name]["id"]
-        self.wait(f"{path}/{made}", name, "ACTIVE")
+        self.wait(f"{path}/{made}", name, "ACTIVE", timeout)
         return made
 
     def wait(self, path, name, wanted, timeout=90):
@@ -117,3 +117,35 @@ class Api:
                 return
             assert state != "ERROR" and time.monotonic() < deadline, f"{path} is {state}, not {wanted}"
             time.sleep(0.5)
+
+    def shop(self, subnet, vip, tenant):
+        """A load balancer that gives the tenant's web server through a real amphora: its id, and that of its pool."""
+        # one after the other: of a load balancer that is made as a whole Octavia 11 forgets the listeners
+        balancer = self.make("loadbalancer", {"name": "shop", "vip_subnet_id": subnet, "vip_address": vip}, 1200)
+
+        def ready():
+            self.wait(f"/v2/lbaas/loadbalancers/{balancer}", "loadbalancer", "ACTIVE", 300)
+
+        http = {"name": "shop", "protocol": "HTTP"}
+        listener = self.make("listener", {**http, "protocol_port": 80, "loadbalancer_id": balancer}, 300)
+        ready()
+        pool = self.make("pool", {**http, "lb_algorithm": "ROUND_ROBIN", "listener_id": listener}, 300)
+        ready()
+        member = {"address": tenant.facts["member"], "protocol_port": tenant.facts["port"]}
+        self.make(f"pools/{pool}/members", member, 300)
+        ready()
+        return balancer, pool
+
+    def close(self, shop):
+        """Remove the load balancer of ``shop`` with all that it has."""
+        path = f"/v2/lbaas/loadbalancers/{shop[0]}"
+        assert self.call("DELETE", f"{path}?cascade=true")[0] == 204
+        self.wait(path, "loadbalancer", "DELETED", timeout=300)
+
+
+def answers(tenant, vip, within=120):
+    """The tenant gets its web server's answer from the VIP."""
+    deadline = time.monotonic() + within
+    while (found := tenant.curl(f"http://{vip}/")) != (200, "member\n"):
+        assert time.monotonic() < deadline, found
+        time.sleep(1)

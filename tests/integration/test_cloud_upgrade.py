@@ -10,7 +10,7 @@ import subprocess
 import time
 
 import pytest
-from control_plane import Api, apply, changed
+from control_plane import Api, answers, apply, changed
 from harness import ROOT
 from lab import host, trees
 
@@ -114,28 +114,11 @@ def api(cloud, deployed):
 def shop(cloud, deployed, api):
     """A load balancer of the older Octavia with a member: its id, and its pool's."""
     tenant = cloud.tenant()
-    member = {"address": tenant.facts["member"], "protocol_port": tenant.facts["port"]}
-    pool = {"name": "shop", "protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN", "members": [member]}
-    listener = {"name": "shop", "protocol": "HTTP", "protocol_port": 80, "default_pool": pool}
-    subnet = cloud.facts["subnet"]["id"]
-    body = {"name": "shop", "vip_subnet_id": subnet, "vip_address": VIP, "listeners": [listener]}
-    status, answer = api.call("POST", "/v2/lbaas/loadbalancers", {"loadbalancer": body})
-    assert status == 201, answer
-    balancer = answer["loadbalancer"]["id"]
-    path = f"/v2/lbaas/loadbalancers/{balancer}"
-    api.wait(path, "loadbalancer", "ACTIVE", timeout=1200)
-    answers(tenant)
-    yield balancer, answer["loadbalancer"]["pools"][0]["id"]
-    assert api.call("DELETE", f"{path}?cascade=true")[0] == 204
-    api.wait(path, "loadbalancer", "DELETED", timeout=300)
+    shop = api.shop(cloud.facts["subnet"]["id"], VIP, tenant)
+    answers(tenant, VIP)
+    yield shop
+    api.close(shop)
     tenant.remove()
-
-
-def answers(tenant, within=120):
-    deadline = time.monotonic() + within
-    while (found := tenant.curl(f"http://{VIP}/")) != (200, "member\n"):
-        assert time.monotonic() < deadline, found
-        time.sleep(1)
 
 
 def amphorae(controller):

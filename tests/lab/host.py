@@ -139,6 +139,11 @@ def kvm():
     return bool(flags) and pathlib.Path("/dev/kvm").exists()
 
 
+def devices():
+    """What the host lends its machines: its processor to Nova, loop devices to who makes images."""
+    return [*(["/dev/kvm"] if kvm() else []), *sorted(pathlib.Path("/dev").glob("loop*"))]
+
+
 # -- the package archive --------------------------------------------------------------------------------
 
 

@@ -79,7 +79,7 @@ class Container:
                     f"--network-namespace-path={namespace}",
                     # and so are its interfaces, its firewall, and the services that manage them
                     "--capability=CAP_NET_ADMIN",
-                    *(["--bind=/dev/kvm"] if host.kvm() else []),
+                    *(f"--bind={path}" for path in host.devices()),
                 ),
                 stdin=subprocess.DEVNULL,
                 stdout=output,

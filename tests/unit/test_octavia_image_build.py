@@ -119,6 +119,14 @@ def test_it_is_made_anew_with_another_octavia(host):
     assert build(host)["changes"]
 
 
+def test_an_octavia_that_comes_after_it_and_was_foreseen_is_no_other(host):
+    host.install(None)
+    host.latest_version.return_value = "16.0.0-2"
+    build(host)
+    host.install("16.0.0")
+    assert build(host)["changes"] == {}
+
+
 def test_it_is_made_anew_when_it_is_too_old(host, path):
     build(host)
     note = json.loads(Path(f"{path}.json").read_text())
