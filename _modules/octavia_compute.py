@@ -293,7 +293,8 @@ def quotas(load_balancers=None, topology=None, saltenv=None):
         salt-call octavia_compute.quotas load_balancers=500
     """
     value = __salt__["octavia_pillar.values"](saltenv)
-    options = __salt__["octavia_conf.options"](saltenv, look_up=False)
+    # who makes resources need not be a controller
+    options = __salt__["octavia_conf.options"](saltenv, everywhere=True)
     worker, nova = options.get("controller_worker", {}), options.get("nova", {})
     volumes = "noop" not in str(worker.get("volume_driver", "noop"))
     return needed(

@@ -14,7 +14,7 @@ from urllib.parse import quote
 ROLES = ("api", "manager", "driver_agent")
 
 
-def options(saltenv=None, mask=True, release=None, look_up=False, awaited=True):
+def options(saltenv=None, mask=True, release=None, look_up=False, awaited=True, everywhere=False):
     """
     Return octavia.conf as ``{section: {option: value}}``.
 
@@ -31,6 +31,9 @@ def options(saltenv=None, mask=True, release=None, look_up=False, awaited=True):
         Then, in a dry run, have a remark in place of an id that only the real run can know. Without it these are left
         out.
 
+    everywhere
+        With what the pillar says of roles that this host does not have.
+
     Raises CommandExecutionError as ``octavia_release.facts``, ``octavia_release.named`` and ``octavia_ids.found`` do.
 
     CLI Example:
@@ -46,6 +49,7 @@ def options(saltenv=None, mask=True, release=None, look_up=False, awaited=True):
         major = __salt__["octavia_release.facts"](saltenv)["octavia"]
     value = _values(saltenv, look_up, awaited)
     enabled = __salt__["octavia_pillar.sections"](saltenv)
+    foreign = () if everywhere else set(ROLES) - set(enabled)
     sections = {}
 
     def put(option, val):
@@ -54,8 +58,7 @@ def options(saltenv=None, mask=True, release=None, look_up=False, awaited=True):
             sections.setdefault(section, {})[name] = val
 
     for key, spec in facts["conf"]["keys"].items():
-        role = key.split(":")[0]
-        if key not in value or (role in ROLES and role not in enabled):
+        if key not in value or key.split(":")[0] in foreign:
             continue
         for option in __salt__["octavia_pillar.options"](spec, major):
             put(option, value[key])

@@ -320,7 +320,8 @@ def said(saltenv=None):
     Return every named key that the pillar answers, as ``{key: [[full pillar key, value], ...]}``.
 
     A shared key has one entry for each place that says it and concerns an enabled role: the role's own section
-    first, then ``octavia:``. Values are shown as they are, secrets too: meant for other modules.
+    first, then ``octavia:``. All roles concern a host that has none, and makes what the others need in the cloud.
+    Values are shown as they are, secrets too: meant for other modules.
 
     CLI Example:
 
@@ -331,7 +332,7 @@ def said(saltenv=None):
     if "octavia_pillar.said" in __context__:
         return __context__["octavia_pillar.said"]
     facts, pillar = data(saltenv), _pillar()
-    enabled = [role for role in ROLES if _get(pillar, f"{role}:enabled") is True]
+    enabled = [role for role in ROLES if _get(pillar, f"{role}:enabled") is True] or ROLES
     answers = __context__["octavia_pillar.said"] = {}
     for key, spec in facts["conf"]["keys"].items():
         places = [f"{role}:{key}" for role in enabled] if _is_shared(key, spec) else []

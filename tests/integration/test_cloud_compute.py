@@ -317,3 +317,40 @@ def test_what_was_made_goes_and_what_was_found_stays(made, machine, say, by_hand
     assert (there["flavor"], [name for name, *_ in there["images"]]) == (None, ["test-other"])
     assert "test-key" not in there["keys"]
     assert both(machine) == {}
+
+
+@pytest.fixture
+def cinder(cloud):
+    """``cinder(quotas)``: what real Cinder has for the service project, after it was given what is said by hand."""
+    services = cloud.machines["services"]
+    services.configure("cloud.cinder")
+    client = ["openstack", "--os-cloud", "admin"]
+
+    def quotas(**said):
+        for name, number in said.items():
+            services.run([*client, "quota", "set", f"--{name}", number, "service"])
+        found = json.loads(services.run([*client, "quota", "show", "service", "-f", "json"]).stdout)
+        return {name: found[name] for name in ("volumes", "gigabytes")}
+
+    yield quotas
+    services.run([*client, "service", "delete", "cinder"])
+    services.run("systemctl stop cinder-api")
+
+
+@SLOW
+def test_cinder_gets_a_quota_where_amphorae_boot_from_volumes(cinder, empty, machine, say):
+    before = cinder()
+    both(machine)
+    assert cinder() == before == {"volumes": 10, "gigabytes": 1000}
+    volumes = {"manager:controller_worker:volume_driver": "volume_cinder_driver", "cinder:volume_size": 100}
+    say(**{"resources:load_balancers": 20}, **volumes)
+    dry = both(machine, test=True)
+    assert cinder() == before and both(machine) == dry
+    wanted = dry["volume quota service"]["new"]
+    assert dry["volume quota service"]["old"] == before and wanted["gigabytes"] == 100 * wanted["volumes"] > 1000
+    assert cinder() == wanted and both(machine) == {}
+    short = {**wanted, "volumes": 3}
+    assert cinder(volumes=3) == short
+    drift = {"volume quota service": {"old": {"volumes": 3}, "new": {"volumes": wanted["volumes"]}}}
+    assert both(machine, test=True) == drift == both(machine)
+    assert cinder() == wanted

@@ -223,6 +223,16 @@ def test_quotas_follow_the_topology_and_the_drivers_of_octavia_conf(host):
     assert numbers(host.compute.quotas(10, "SINGLE"))["compute"]["instances"] == 20
 
 
+def test_a_host_that_is_no_controller_makes_the_quotas_of_the_controllers(host):
+    pair = {"manager:controller_worker:loadbalancer_topology": "ACTIVE_STANDBY"}
+    say(host, **{"manager:controller_worker:volume_driver": "volume_cinder_driver", **pair})
+    there = numbers(host.compute.quotas())
+    say(host, **{"manager:enabled": False, "api:enabled": False})
+    assert host.pillar.sections() == []
+    assert numbers(host.compute.quotas()) == there
+    assert there["compute"]["instances"] == 220 and there["volume"]["volumes"] == 220
+
+
 def test_the_table_of_quotas_is_for_people(host):
     lines = host.resources.quotas(load_balancers=500).splitlines()
     assert lines[0].split() == ["quota", "needed", "why"]
