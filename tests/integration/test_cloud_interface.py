@@ -160,3 +160,30 @@ def test_a_controller_that_leaves_takes_its_port_along(cloud, controllers):
     machine.put_pillar(wanted(cloud))
     apply(machine, SLS)
     reaches(controllers)
+
+
+def test_the_agent_of_open_vswitch_plugs_the_port_in_and_finds_it_again(cloud, controllers):
+    machine = cloud.network_node(cloud.machine("controller3", tree="firewall-12"), "openvswitch")
+    name = "octavia-health-manager-controller3"
+    try:
+        machine.put_formula()
+        machine.put_pillar(wanted(cloud, type="openvswitch"))
+        apply(machine, SLS)
+        until(lambda: ports(cloud)[name] == "ACTIVE", "the port is ACTIVE")
+        # the agent's own mark of a port in a network: its tag in the bridge, and its rules
+        tag = machine.run("ovs-vsctl get Port o-hm0 tag").stdout.strip()
+        assert 1 <= int(tag) <= 4094
+        assert address(machine) and changed(apply(machine, SLS)) == {}
+        status = machine.salt_call("octavia_interface.status").data
+        assert [each["level"] for each in status["findings"]] == ["ok"], status
+        for again in ("systemctl restart neutron-openvswitch-agent", "systemctl restart openvswitch-switch", None):
+            before = address(machine)
+            machine.run(again) if again else machine.power_cycle()
+            until(lambda: machine.run("ovs-vsctl get Port o-hm0 tag", check=False).stdout.strip().isdigit(), again, 240)
+            until(lambda: ports(cloud)[name] == "ACTIVE", again)
+            assert address(machine) == before and changed(apply(machine, SLS)) == {}
+    finally:
+        machine.put_pillar(wanted(cloud, enabled=False))
+        apply(machine, SLS)
+        cloud.machines.pop("controller3").destroy()
+    assert name not in ports(cloud)

@@ -181,9 +181,12 @@ class Lab:
         """
         return self.services("cloud")
 
-    def network_node(self, machine):
-        """Let a machine of the tree `controller` carry Neutron's networks, by an agent under the machine's own name."""
-        machine.configure("cloud.linuxbridge")
+    def network_node(self, machine, agent="linuxbridge"):
+        """Let a machine carry Neutron's networks, by an agent under the machine's own name.
+
+        The tree `controller` has that of linuxbridge; that of `openvswitch` is installed.
+        """
+        machine.configure(f"cloud.{agent}")
         wait_ready(self.machines["services"], machine.name)
         return machine
 

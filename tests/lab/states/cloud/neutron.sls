@@ -24,7 +24,7 @@ cloud_neutron_ml2:
   ini.options_present:
     - name: /etc/neutron/plugins/ml2/ml2_conf.ini
     - sections:
-        ml2: {mechanism_drivers: linuxbridge}
+        ml2: {mechanism_drivers: "linuxbridge,openvswitch"}
 
 cloud_neutron_dhcp:
   ini.options_present:
