@@ -4,6 +4,7 @@ test's own stands for that of an agent, and Open vSwitch runs without its kernel
 """
 
 import json
+import time
 
 import pytest
 from control_plane import UNITS, apply, changed, fault, pids, unit_state
@@ -361,6 +362,45 @@ def test_open_vswitch_has_the_port_by_its_id_through_drift_restart_and_reboot(ma
     names = json.loads(neutron("print(json.dumps([p.name for p in network.ports(device_owner='Octavia:health-mgr')]))"))
     assert names == [f"{PORT}.example.org"], "the port by the host's other name is gone"
     assert interface(machine)[2] == ["172.31.0.12/24"] and changed(apply(machine, SLS)) == {}
+
+
+OVN = """
+apt-get -qq install --no-install-recommends ovn-central ovn-host > /dev/null
+systemctl enable --now openvswitch-switch ovn-central ovn-host
+ovs-vsctl set Open_vSwitch . external_ids:system-id=controller1 external_ids:hostname=controller1 \\
+    external_ids:ovn-remote=unix:/run/ovn/ovnsb_db.sock external_ids:ovn-encap-type=geneve \\
+    external_ids:ovn-encap-ip=10.77.0.11 external_ids:ovn-bridge-datapath-type=netdev
+"""
+#: What Neutron's driver for OVN writes of a network and a port.
+LOGICAL = "ovn-nbctl ls-add net -- lsp-add net {id} -- lsp-set-addresses {id} '{mac_address} 172.31.0.12'"
+
+
+@pytest.mark.slow
+def test_ovn_binds_the_port_to_this_host_and_again_after_a_reboot(machine, controller, neutron, wanted):
+    """The controller of OVN itself, which finds the interface by the port's id."""
+    machine.run(OVN, env={"DEBIAN_FRONTEND": "noninteractive"})
+    machine.put_pillar(wanted({"type": "ovn", "address": "172.31.0.12"}))
+    apply(machine, SLS)
+    made = port(neutron)
+    machine.run(LOGICAL.format(**made))
+    chassis = "ovn-sbctl --bare --columns=_uuid find Chassis name=controller1"
+    binding = f"ovn-sbctl --bare --columns=chassis,up find Port_Binding logical_port={made['id']}"
+
+    def bound():
+        # a controller of OVN that ends takes its chassis along, and has another one when it starts
+        here, there = (machine.run(asked, check=False).stdout.split() for asked in (chassis, binding))
+        return len(here) == 1 and there == [*here, "true"]
+
+    for event in (None, "systemctl restart ovn-controller", "systemctl restart openvswitch-switch", "power"):
+        if event:
+            machine.power_cycle() if event == "power" else machine.run(event)
+        deadline = time.monotonic() + 60
+        while not bound():
+            assert time.monotonic() < deadline, f"not bound after {event}"
+            time.sleep(1)
+        assert machine.run("ovs-vsctl get Interface o-hm0 external_ids:ovn-installed").stdout.strip() == '"true"'
+        assert interface(machine)[2] == ["172.31.0.12/24"] and changed(apply(machine, SLS)) == {}
+    machine.run("systemctl disable --now ovn-central ovn-host")
 
 
 def test_an_interface_of_the_operator_is_looked_at_and_only_closed(machine, controller, neutron, wanted):
