@@ -64,6 +64,14 @@ def faults(saltenv=None):
     return [f"octavia:manager:interface:{line}" for line in _faults(want, saltenv)] if want else []
 
 
+def _without_bridge(bridge):
+    done = _run(["ovs-vsctl", "--timeout=10", "br-exists", bridge], check=False)
+    if done["retcode"] == 2:
+        yield f"bridge: Open vSwitch has no bridge {bridge}; Neutron's agent or ovn-controller makes it"
+    elif done["retcode"]:
+        yield f"bridge: Open vSwitch does not tell whether it has {bridge}: {' '.join(done['stderr'].split())}"
+
+
 def _faults(want, saltenv):
     name, there = want["name"], device(want["name"])
     if want["type"] == "existing":
@@ -85,8 +93,8 @@ def _faults(want, saltenv):
     if want["type"] in _OVS:
         if not shutil.which("ovs-vsctl", path=_PATH):
             yield f"type: is {want['type']}, but this host has no Open vSwitch (ovs-vsctl)"
-        elif not there and _run(["ovs-vsctl", "--timeout=10", "br-exists", want["bridge"]], check=False)["retcode"]:
-            yield f"bridge: Open vSwitch has no bridge {want['bridge']}; Neutron's agent or ovn-controller makes it"
+        elif not there or note(saltenv).get("type") not in _OVS:
+            yield from _without_bridge(want["bridge"])
 
 
 def _lacking(want, addresses):

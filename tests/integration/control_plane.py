@@ -5,8 +5,14 @@ What the integration tests ask of a controller: runs of the formula, its service
 import json
 import time
 
+from harness import ROOT, Pem
+
 #: Debian, and the Salt that applies the formula there.
 PLATFORMS = (("12", "3008"), ("12", "3006"), ("13", "3008"))
+#: The pillar of the demo: all of Octavia, with real amphorae; and the same with SSH switched on as the README says.
+DEMO = (ROOT / "tests" / "lab" / "pillar" / "octavia.sls").read_text()
+_KEY = "".join(f"        {line}\n" for line in Pem.texts()["PRIVATE_KEY"].splitlines())
+DEMO_WITH_SSH = DEMO.replace("    interface:\n", f"    ssh:\n      private_key: |\n{_KEY}    interface:\n", 1)
 UNITS = {
     "api": "octavia-api",
     "worker": "octavia-worker",
@@ -37,6 +43,21 @@ def fault(states):
     failed = [s["comment"] for s in states.values() if s["result"] is False and "requisite" not in s["comment"]]
     assert len(failed) == 1, failed
     return failed[0]
+
+
+def leave(machine, pillar):
+    """Take out of the cloud what the formula has made there, with a pillar like that of the demo."""
+    off = pillar.replace("  manager:\n    enabled: true", "  manager:\n    enabled: false")
+    on, gone = "  resources:\n    enabled: true", "  resources:\n    enabled: false\n    purge: true"
+    machine.put_pillar(off.replace(on, gone))
+    # a network with the port of a health manager would stay
+    apply(machine, "octavia.manager.interface")
+    # the worker is done with an amphora before Nova is
+    deadline = time.monotonic() + 120
+    while machine.salt_call("octavia_cloud.resources", "server", "all_tenants=1").data:
+        assert time.monotonic() < deadline, "an amphora stays"
+        time.sleep(2)
+    apply(machine, "octavia.resources")
 
 
 def unit_state(machine, unit):

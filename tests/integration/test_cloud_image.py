@@ -2,21 +2,15 @@
 An image that the formula builds: made once, uploaded, and booted by Nova as the amphora that serves a tenant.
 """
 
-import time
-
 import pytest
-from control_plane import Api, answers, apply, changed
-from harness import ROOT, Pem
+from control_plane import DEMO_WITH_SSH, Api, answers, apply, changed, leave
 
 # A quarter of an hour with emulated processors: for `make test-all`.
 pytestmark = pytest.mark.slow
-#: That of the demo, with an image made on the controller, which has no device mapper, and SSH switched on.
-PILLAR = (ROOT / "tests" / "lab" / "pillar" / "octavia.sls").read_text()
-HEAD, _, IMAGE = PILLAR.partition("    image:\n")
+#: That of the demo, with an image made on the controller, which has no device mapper.
+HEAD, _, IMAGE = DEMO_WITH_SSH.partition("    image:\n")
 assert IMAGE.count("\n") == 2
-KEY = "".join(f"        {line}\n" for line in Pem.texts()["PRIVATE_KEY"].splitlines())
-HEAD = HEAD.replace("    interface:\n", f"    ssh:\n      private_key: |\n{KEY}    interface:\n", 1)
-BUILD = """    image:
+PILLAR = f"""{HEAD}    image:
       build:
         enabled: true
         elements: [octavia-agent, baremetal]
@@ -30,20 +24,10 @@ def controller(cloud):
     """A machine that had nothing of Octavia when the image was made; the cloud knows nothing of it afterwards."""
     machine = cloud.network_node(cloud.machine("controller1", tree="controller"))
     machine.put_formula()
-    machine.put_pillar(HEAD + BUILD)
+    machine.put_pillar(PILLAR)
     apply(machine)
     yield machine
-    off = (HEAD + BUILD).replace("  manager:\n    enabled: true", "  manager:\n    enabled: false")
-    on, gone = "  resources:\n    enabled: true", "  resources:\n    enabled: false\n    purge: true"
-    machine.put_pillar(off.replace(on, gone))
-    # a network with the port of a health manager would stay
-    apply(machine, "octavia.manager.interface")
-    # the worker is done with an amphora before Nova is
-    deadline = time.monotonic() + 120
-    while machine.salt_call("octavia_cloud.resources", "server", "all_tenants=1").data:
-        assert time.monotonic() < deadline, "the amphora stays"
-        time.sleep(2)
-    apply(machine, "octavia.resources")
+    leave(machine, PILLAR)
     assert machine.run(["ls", DIRECTORY], check=False).stdout == ""
     assert images(machine) == []
     cloud.machines.pop("controller1").destroy()

@@ -8,15 +8,11 @@ import json
 import time
 
 import pytest
-from control_plane import apply, fault
-from harness import ROOT, Pem
+from control_plane import DEMO_WITH_SSH, apply, fault, leave
+from harness import ROOT
 
 # A quarter of an hour with emulated processors: for `make test-all`.
 pytestmark = pytest.mark.slow
-#: That of the demo, with SSH switched on as the README says.
-KEY = "".join(f"        {line}\n" for line in Pem.texts()["PRIVATE_KEY"].splitlines())
-PILLAR = (ROOT / "tests" / "lab" / "pillar" / "octavia.sls").read_text()
-PILLAR = PILLAR.replace("    interface:\n", f"    ssh:\n      private_key: |\n{KEY}    interface:\n", 1)
 #: Who asks: a network namespace of the controller, in the tenant's network.
 VIA, ADDRESS = "ip netns exec asker", "10.88.0.30"
 
@@ -26,16 +22,10 @@ def controller(cloud):
     """All of Octavia in the cloud; the cloud knows nothing of it afterwards."""
     machine = cloud.network_node(cloud.machine("controller1", tree="controller"))
     machine.put_formula()
-    machine.put_pillar(PILLAR)
+    machine.put_pillar(DEMO_WITH_SSH)
     apply(machine)
     yield machine
-    off = PILLAR.replace("  manager:\n    enabled: true", "  manager:\n    enabled: false")
-    machine.put_pillar(
-        off.replace("  resources:\n    enabled: true", "  resources:\n    enabled: false\n    purge: true")
-    )
-    # a network with the port of a health manager would stay
-    for sls in ("octavia.manager.interface", "octavia.resources"):
-        apply(machine, sls)
+    leave(machine, DEMO_WITH_SSH)
     cloud.machines.pop("controller1").destroy()
 
 

@@ -10,16 +10,14 @@ import subprocess
 import time
 
 import pytest
-from control_plane import Api, answers, apply, changed
-from harness import ROOT
+from control_plane import DEMO, Api, answers, apply, changed
 from lab import host, trees
 
 # Half an hour with emulated processors: for `make test-all`.
 pytestmark = pytest.mark.slow
 OLD, NEW = "16.0.0", "19.0.0"
 #: That of the demo, whose controller carries Neutron's networks itself; Debian 13 has no linuxbridge agent.
-PILLAR = (ROOT / "tests" / "lab" / "pillar" / "octavia.sls").read_text()
-PILLAR = PILLAR.replace("      type: linuxbridge\n", "      type: existing\n")
+PILLAR = DEMO.replace("      type: linuxbridge\n", "      type: existing\n")
 PILLAR = PILLAR.replace("  client:\n", "  upgrade:\n    allow_hop: true\n  client:\n")
 RESOURCES = tuple(f"octavia.resources.{part}" for part in ("identity", "network", "compute", "image"))
 VIP = "10.88.0.120"

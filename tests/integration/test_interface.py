@@ -331,9 +331,9 @@ def test_switched_off_it_is_gone_with_its_port_and_the_services_run_on(machine, 
 
 
 def test_open_vswitch_has_the_port_by_its_id_through_drift_restart_and_reboot(machine, controller, neutron, wanted):
+    machine.run("systemctl enable --now openvswitch-switch")
     machine.put_pillar(wanted({"address": ADDRESS}))
     assert "Open vSwitch has no bridge br-int" in fault(apply(machine, SLS, check=False))
-    machine.run("systemctl enable --now openvswitch-switch")
     # no kernel module on the machines of tests: the datapath of this bridge is a process
     machine.run("ovs-vsctl add-br br-int -- set bridge br-int datapath_type=netdev")
     apply(machine, SLS)
@@ -370,21 +370,22 @@ systemctl enable --now openvswitch-switch ovn-central ovn-host
 ovs-vsctl set Open_vSwitch . external_ids:system-id=controller1 external_ids:hostname=controller1 \\
     external_ids:ovn-remote=unix:/run/ovn/ovnsb_db.sock external_ids:ovn-encap-type=geneve \\
     external_ids:ovn-encap-ip=10.77.0.11 external_ids:ovn-bridge-datapath-type=netdev
+ovs-vsctl --timeout=30 wait-until Bridge br-int
 """
 #: What Neutron's driver for OVN writes of a network and a port.
-LOGICAL = "ovn-nbctl ls-add net -- lsp-add net {id} -- lsp-set-addresses {id} '{mac_address} 172.31.0.12'"
+LOGICAL = "ovn-nbctl ls-add net -- lsp-add net {port} -- lsp-set-addresses {port} '{mac} 172.31.0.13'"
 
 
 @pytest.mark.slow
-def test_ovn_binds_the_port_to_this_host_and_again_after_a_reboot(machine, controller, neutron, wanted):
+def test_ovn_binds_the_port_to_this_host_and_again_after_a_reboot(machine, controller, wanted):
     """The controller of OVN itself, which finds the interface by the port's id."""
     machine.run(OVN, env={"DEBIAN_FRONTEND": "noninteractive"})
-    machine.put_pillar(wanted({"type": "ovn", "address": "172.31.0.12"}))
+    machine.put_pillar(wanted({"type": "ovn", "address": "172.31.0.13"}))
     apply(machine, SLS)
-    made = port(neutron)
-    machine.run(LOGICAL.format(**made))
+    made = machine.run("ovs-vsctl get Interface o-hm0 external_ids:iface-id").stdout.strip().strip('"')
+    machine.run(LOGICAL.format(port=made, mac=interface(machine)[0]))
     chassis = "ovn-sbctl --bare --columns=_uuid find Chassis name=controller1"
-    binding = f"ovn-sbctl --bare --columns=chassis,up find Port_Binding logical_port={made['id']}"
+    binding = f"ovn-sbctl --bare --columns=chassis,up find Port_Binding logical_port={made}"
 
     def bound():
         # a controller of OVN that ends takes its chassis along, and has another one when it starts
@@ -399,7 +400,7 @@ def test_ovn_binds_the_port_to_this_host_and_again_after_a_reboot(machine, contr
             assert time.monotonic() < deadline, f"not bound after {event}"
             time.sleep(1)
         assert machine.run("ovs-vsctl get Interface o-hm0 external_ids:ovn-installed").stdout.strip() == '"true"'
-        assert interface(machine)[2] == ["172.31.0.12/24"] and changed(apply(machine, SLS)) == {}
+        assert interface(machine)[2] == ["172.31.0.13/24"] and changed(apply(machine, SLS)) == {}
     machine.run("systemctl disable --now ovn-central ovn-host")
 
 

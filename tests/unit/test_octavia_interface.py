@@ -307,6 +307,23 @@ def test_an_interface_of_the_operator_must_be_there_with_its_address_and_not_be_
     assert line.startswith("octavia:manager:interface:firewall:enabled: would close eth9")
 
 
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [(2, "has no bridge br-int; Neutron's agent"), (1, "does not tell whether it has br-int: no socket"), (0, None)],
+)
+@pytest.mark.parametrize("before", [None, "linuxbridge", "ovn"])
+def test_a_bridge_must_be_there_before_an_interface_is_plugged_into_it(make, monkeypatch, before, status, words):
+    host = make({"type": "openvswitch"})
+    monkeypatch.setattr(host.interface.shutil, "which", lambda *_, **__: "/usr/bin/ovs-vsctl")
+    device = link() if before else {"retcode": 1, "stdout": "", "stderr": ""}
+    answers(host, address=device, **{"br-exists": {"retcode": status, "stdout": "", "stderr": "no socket\n"}})
+    host.interface.remember(name="o-hm0", type=before)
+    found = [line for line in host.interface.faults() if ":bridge: " in line]
+    # one that was plugged in has a bridge, and the second run asks nobody
+    assert len(found) == (words is not None and before != "ovn")
+    assert all(words in line for line in found)
+
+
 def test_the_note_keeps_what_was_made_until_it_is_taken_away(make):
     host = make()
     host.interface.remember(name="o-hm0", type="ovn", port="p")
