@@ -64,14 +64,6 @@ def faults(saltenv=None):
     return [f"octavia:manager:interface:{line}" for line in _faults(want, saltenv)] if want else []
 
 
-def _without_bridge(bridge):
-    done = _run(["ovs-vsctl", "--timeout=10", "br-exists", bridge], check=False)
-    if done["retcode"] == 2:
-        yield f"bridge: Open vSwitch has no bridge {bridge}; Neutron's agent or ovn-controller makes it"
-    elif done["retcode"]:
-        yield f"bridge: Open vSwitch does not tell whether it has {bridge}: {' '.join(done['stderr'].split())}"
-
-
 def _faults(want, saltenv):
     name, there = want["name"], device(want["name"])
     if want["type"] == "existing":
@@ -93,8 +85,8 @@ def _faults(want, saltenv):
     if want["type"] in _OVS:
         if not shutil.which("ovs-vsctl", path=_PATH):
             yield f"type: is {want['type']}, but this host has no Open vSwitch (ovs-vsctl)"
-        elif not there or note(saltenv).get("type") not in _OVS:
-            yield from _without_bridge(want["bridge"])
+        elif (not there or note(saltenv).get("type") not in _OVS) and (lacking := _bridgeless(want["bridge"])):
+            yield lacking
 
 
 def _lacking(want, addresses):
@@ -103,6 +95,16 @@ def _lacking(want, addresses):
     if want["address"] and want["address"] not in have:
         return f"address: {want['name']} does not have {want['address']}; it has {', '.join(have) or 'none'}"
     return None if have else f"name: {want['name']} has no address"
+
+
+def _bridgeless(bridge):
+    """Why Open vSwitch cannot have a port in a bridge, as `_lacking` says it."""
+    done = _run(["ovs-vsctl", "--timeout=10", "br-exists", bridge], check=False)
+    if done["retcode"] == 2:
+        return f"bridge: Open vSwitch has no bridge {bridge}; Neutron's agent or ovn-controller makes it"
+    if done["retcode"]:
+        return f"bridge: Open vSwitch does not tell whether it has {bridge}: {' '.join(done['stderr'].split())}"
+    return None
 
 
 def _default_interfaces():
