@@ -45,18 +45,35 @@ def fault(states):
     return failed[0]
 
 
+def until(true, what, timeout=120):
+    """Wait until something is so."""
+    deadline = time.monotonic() + timeout
+    while not true():
+        assert time.monotonic() < deadline, f"not within {timeout} s: {what}"
+        time.sleep(1)
+
+
+def demo_controller(cloud, pillar):
+    """controller1 with all of Octavia, by a pillar like that of the demo; it carries Neutron's networks itself."""
+    machine = cloud.network_node(cloud.machine("controller1", tree="controller"))
+    machine.put_formula()
+    machine.put_pillar(pillar)
+    apply(machine)
+    return machine
+
+
+def purging(pillar):
+    """A pillar like that of the demo, which now takes away what it has had made in the cloud."""
+    return pillar.replace("  resources:\n    enabled: true", "  resources:\n    enabled: false\n    purge: true")
+
+
 def leave(machine, pillar):
     """Take out of the cloud what the formula has made there, with a pillar like that of the demo."""
-    off = pillar.replace("  manager:\n    enabled: true", "  manager:\n    enabled: false")
-    on, gone = "  resources:\n    enabled: true", "  resources:\n    enabled: false\n    purge: true"
-    machine.put_pillar(off.replace(on, gone))
+    machine.put_pillar(purging(pillar.replace("  manager:\n    enabled: true", "  manager:\n    enabled: false")))
     # a network with the port of a health manager would stay
     apply(machine, "octavia.manager.interface")
     # the worker is done with an amphora before Nova is
-    deadline = time.monotonic() + 120
-    while machine.salt_call("octavia_cloud.resources", "server", "all_tenants=1").data:
-        assert time.monotonic() < deadline, "an amphora stays"
-        time.sleep(2)
+    until(lambda: not machine.salt_call("octavia_cloud.resources", "server", "all_tenants=1").data, "no amphora")
     apply(machine, "octavia.resources")
 
 

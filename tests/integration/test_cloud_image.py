@@ -3,7 +3,7 @@ An image that the formula builds: made once, uploaded, and booted by Nova as the
 """
 
 import pytest
-from control_plane import DEMO_WITH_SSH, Api, answers, apply, changed, leave
+from control_plane import DEMO_WITH_SSH, Api, answers, apply, changed, demo_controller, leave
 
 # A quarter of an hour with emulated processors: for `make test-all`.
 pytestmark = pytest.mark.slow
@@ -22,10 +22,7 @@ VIP = "10.88.0.130"
 @pytest.fixture(scope="module")
 def controller(cloud):
     """A machine that had nothing of Octavia when the image was made; the cloud knows nothing of it afterwards."""
-    machine = cloud.network_node(cloud.machine("controller1", tree="controller"))
-    machine.put_formula()
-    machine.put_pillar(PILLAR)
-    apply(machine)
+    machine = demo_controller(cloud, PILLAR)
     yield machine
     leave(machine, PILLAR)
     assert machine.run(["ls", DIRECTORY], check=False).stdout == ""

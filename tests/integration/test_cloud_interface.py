@@ -4,10 +4,9 @@ other through the tunnel.
 """
 
 import json
-import time
 
 import pytest
-from control_plane import apply, changed
+from control_plane import apply, changed, until
 
 # Two controllers and their agents: for `make test-all`.
 pytestmark = pytest.mark.slow
@@ -93,13 +92,6 @@ def ports(cloud):
 def address(machine):
     [link] = json.loads(machine.run("ip -j -4 address show dev o-hm0").stdout)
     return link["addr_info"][0]["local"]
-
-
-def until(true, what, timeout=120):
-    deadline = time.monotonic() + timeout
-    while not true():
-        assert time.monotonic() < deadline, what
-        time.sleep(1)
 
 
 def reaches(controllers, timeout=120):

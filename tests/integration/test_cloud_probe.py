@@ -8,7 +8,7 @@ import json
 import time
 
 import pytest
-from control_plane import DEMO_WITH_SSH, apply, fault, leave
+from control_plane import DEMO_WITH_SSH, apply, demo_controller, fault, leave
 from harness import ROOT
 
 # A quarter of an hour with emulated processors: for `make test-all`.
@@ -20,10 +20,7 @@ VIA, ADDRESS = "ip netns exec asker", "10.88.0.30"
 @pytest.fixture(scope="module")
 def controller(cloud):
     """All of Octavia in the cloud; the cloud knows nothing of it afterwards."""
-    machine = cloud.network_node(cloud.machine("controller1", tree="controller"))
-    machine.put_formula()
-    machine.put_pillar(DEMO_WITH_SSH)
-    apply(machine)
+    machine = demo_controller(cloud, DEMO_WITH_SSH)
     yield machine
     leave(machine, DEMO_WITH_SSH)
     cloud.machines.pop("controller1").destroy()

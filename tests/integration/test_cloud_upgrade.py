@@ -10,7 +10,7 @@ import subprocess
 import time
 
 import pytest
-from control_plane import DEMO, Api, answers, apply, changed
+from control_plane import DEMO, Api, answers, apply, changed, purging
 from lab import host, trees
 
 # Half an hour with emulated processors: for `make test-all`.
@@ -52,8 +52,7 @@ def controller(cloud):
     machine.put_pillar(PILLAR.replace("      enabled: true\n      type: existing\n", "      enabled: false\n"))
     yield machine
     machine.run("systemctl stop 'octavia-*'", check=False)
-    on, off = "  resources:\n    enabled: true", "  resources:\n    enabled: false\n    purge: true"
-    machine.put_pillar(PILLAR.replace(on, off))
+    machine.put_pillar(purging(PILLAR))
     cable(cloud, None)
     apply(machine, "octavia.resources")
     cloud.machines.pop("controller1").destroy()

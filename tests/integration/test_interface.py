@@ -4,10 +4,9 @@ test's own stands for that of an agent, and Open vSwitch runs without its kernel
 """
 
 import json
-import time
 
 import pytest
-from control_plane import UNITS, apply, changed, fault, pids, unit_state
+from control_plane import UNITS, apply, changed, fault, pids, unit_state, until
 
 SLS = "octavia.manager.interface"
 NETWORK = "interface-network"
@@ -395,10 +394,7 @@ def test_ovn_binds_the_port_to_this_host_and_again_after_a_reboot(machine, contr
     for event in (None, "systemctl restart ovn-controller", "systemctl restart openvswitch-switch", "power"):
         if event:
             machine.power_cycle() if event == "power" else machine.run(event)
-        deadline = time.monotonic() + 60
-        while not bound():
-            assert time.monotonic() < deadline, f"not bound after {event}"
-            time.sleep(1)
+        until(bound, f"bound after {event}", 60)
         assert machine.run("ovs-vsctl get Interface o-hm0 external_ids:ovn-installed").stdout.strip() == '"true"'
         assert interface(machine)[2] == ["172.31.0.13/24"] and changed(apply(machine, SLS)) == {}
     machine.run("systemctl disable --now ovn-central ovn-host")
